@@ -1,0 +1,60 @@
+;; The guest's operating system: one that refuses everything.
+;;
+;; Rust's standard library for wasm32-wasip1 imports functions of wasi_snapshot_preview1. This module answers them inside the
+;; component, so that the component itself imports nothing of WASI. Each call fails with ENOSYS (52), except:
+;;   - random_get, which gives zeros: std seeds its hash maps with it and aborts where it fails, and nothing in the guest
+;;     needs a number that cannot be guessed;
+;;   - the queries for arguments and environment, which give none;
+;;   - proc_exit, which returns to nobody and traps.
+(module
+  (import "env" "memory" (memory 0))
+
+  (func (export "random_get") (param $buffer i32) (param $length i32) (result i32)
+    (memory.fill (local.get $buffer) (i32.const 0) (local.get $length))
+    (i32.const 0))
+  (func (export "args_sizes_get") (param $count i32) (param $size i32) (result i32)
+    (i32.store (local.get $count) (i32.const 0))
+    (i32.store (local.get $size) (i32.const 0))
+    (i32.const 0))
+  (func (export "environ_sizes_get") (param $count i32) (param $size i32) (result i32)
+    (i32.store (local.get $count) (i32.const 0))
+    (i32.store (local.get $size) (i32.const 0))
+    (i32.const 0))
+  (func (export "args_get") (param i32 i32) (result i32) (i32.const 0))
+  (func (export "environ_get") (param i32 i32) (result i32) (i32.const 0))
+  (func (export "proc_exit") (param i32) unreachable)
+
+  (func (export "clock_res_get") (param i32 i32) (result i32) (i32.const 52))
+  (func (export "clock_time_get") (param i32 i64 i32) (result i32) (i32.const 52))
+  (func (export "fd_advise") (param i32 i64 i64 i32) (result i32) (i32.const 52))
+  (func (export "fd_allocate") (param i32 i64 i64) (result i32) (i32.const 52))
+  (func (export "fd_close") (param i32) (result i32) (i32.const 52))
+  (func (export "fd_datasync") (param i32) (result i32) (i32.const 52))
+  (func (export "fd_fdstat_get") (param i32 i32) (result i32) (i32.const 52))
+  (func (export "fd_fdstat_set_flags") (param i32 i32) (result i32) (i32.const 52))
+  (func (export "fd_filestat_get") (param i32 i32) (result i32) (i32.const 52))
+  (func (export "fd_filestat_set_size") (param i32 i64) (result i32) (i32.const 52))
+  (func (export "fd_filestat_set_times") (param i32 i64 i64 i32) (result i32) (i32.const 52))
+  (func (export "fd_pread") (param i32 i32 i32 i64 i32) (result i32) (i32.const 52))
+  (func (export "fd_prestat_get") (param i32 i32) (result i32) (i32.const 52))
+  (func (export "fd_prestat_dir_name") (param i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "fd_pwrite") (param i32 i32 i32 i64 i32) (result i32) (i32.const 52))
+  (func (export "fd_read") (param i32 i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "fd_readdir") (param i32 i32 i32 i64 i32) (result i32) (i32.const 52))
+  (func (export "fd_renumber") (param i32 i32) (result i32) (i32.const 52))
+  (func (export "fd_seek") (param i32 i64 i32 i32) (result i32) (i32.const 52))
+  (func (export "fd_sync") (param i32) (result i32) (i32.const 52))
+  (func (export "fd_tell") (param i32 i32) (result i32) (i32.const 52))
+  (func (export "fd_write") (param i32 i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "path_create_directory") (param i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "path_filestat_get") (param i32 i32 i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "path_filestat_set_times") (param i32 i32 i32 i32 i64 i64 i32) (result i32) (i32.const 52))
+  (func (export "path_link") (param i32 i32 i32 i32 i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "path_open") (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32) (i32.const 52))
+  (func (export "path_readlink") (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "path_remove_directory") (param i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "path_rename") (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "path_symlink") (param i32 i32 i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "path_unlink_file") (param i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "poll_oneoff") (param i32 i32 i32 i32) (result i32) (i32.const 52))
+  (func (export "sched_yield") (result i32) (i32.const 52)))

@@ -1,0 +1,263 @@
+//! `DirConfig`, `DirHandle`, `DirEntry` and `FileHandle`, with their options.
+
+use std::rc::Rc;
+
+use rhai::{Array, Map};
+
+use super::{answer, array, integer, natural};
+use crate::api::constant::{self, Constant};
+use crate::api::options::options;
+use crate::bindings::rex::host::file_system::{
+    Dir, Entry, EntryType, File, LineRange, LineSelection, MatchLine, OpenDirFlags, OpenFileFlags, SearchOptions, TextCounts,
+    WriteMode,
+};
+use crate::engine::Registrar;
+use crate::error::{ApiResult, FILE_SYSTEM_KINDS, invalid_arguments};
+
+const ENTRY_TYPES: &str = "EntryType";
+
+options! {
+    /// Which directory.
+    DirConfig { path: String }
+}
+
+options! {
+    OpenDirOptions { create: bool, recursive: bool, follow_symlinks: bool }
+}
+
+options! {
+    OpenFileOptions { read: bool, write: bool, create: bool, follow_symlinks: bool, permissions: i64 }
+}
+
+options! {
+    ReadLinesOptions { count: i64, start: i64 }
+}
+
+options! {
+    ReadPageOptions { num_lines: i64 }
+}
+
+impl OpenDirOptions {
+    fn flags(&self) -> OpenDirFlags {
+        let given = [
+            (self.create, OpenDirFlags::CREATE),
+            (self.recursive, OpenDirFlags::PARENTS),
+            (self.follow_symlinks, OpenDirFlags::FOLLOW),
+        ];
+        given.into_iter().filter(|(given, _)| *given == Some(true)).fold(OpenDirFlags::empty(), |all, (_, flag)| all | flag)
+    }
+}
+
+impl OpenFileOptions {
+    fn flags(&self) -> OpenFileFlags {
+        let given = [
+            (self.read, OpenFileFlags::READ),
+            (self.write, OpenFileFlags::WRITE),
+            (self.create, OpenFileFlags::CREATE | OpenFileFlags::WRITE),
+            (self.follow_symlinks, OpenFileFlags::FOLLOW),
+        ];
+        given.into_iter().filter(|(given, _)| *given == Some(true)).fold(OpenFileFlags::empty(), |all, (_, flag)| all | flag)
+    }
+
+    fn permissions(&self) -> ApiResult<Option<u32>> {
+        self.permissions
+            .map(|mode| {
+                u32::try_from(mode).map_err(|_| {
+                    invalid_arguments(FILE_SYSTEM_KINDS, format!("permissions are 0o000 to 0o777, not {mode}"))
+                })
+            })
+            .transpose()
+    }
+}
+
+impl ReadLinesOptions {
+    /// As the peer has it: a negative count is from the end; without a count, all from the start on.
+    pub(super) fn selection(&self) -> ApiResult<LineSelection> {
+        let start = natural("start", self.start.unwrap_or(1))?.max(1);
+        Ok(match self.count {
+            Some(count) if count < 0 && self.start.is_none() => LineSelection::Last(count.unsigned_abs()),
+            Some(count) if count < 0 => {
+                return Err(invalid_arguments(FILE_SYSTEM_KINDS, "a count from the end cannot have a start as well"));
+            }
+            Some(count) => LineSelection::Range(LineRange { start, count: Some(count.unsigned_abs()) }),
+            None => LineSelection::Range(LineRange { start, count: None }),
+        })
+    }
+}
+
+/// An open directory.
+#[derive(Debug, Clone)]
+pub(super) struct DirHandle(Rc<Dir>);
+
+/// An open file.
+#[derive(Debug, Clone)]
+pub(super) struct FileHandle(Rc<File>);
+
+/// An entry of a directory that was listed. Opening it goes by its name, in the directory that was listed.
+#[derive(Debug, Clone)]
+pub(crate) struct DirEntry {
+    dir: Rc<Dir>,
+    entry: Entry,
+}
+
+impl DirHandle {
+    pub(super) fn open(path: &str, flags: OpenDirFlags) -> ApiResult<Self> {
+        answer(Dir::open(path, flags)).map(|dir| Self(Rc::new(dir)))
+    }
+
+    /// The entries by name.
+    pub(super) fn entries(&self) -> ApiResult<Vec<(String, DirEntry)>> {
+        let entries = answer(self.0.entries())?;
+        Ok(entries
+            .into_iter()
+            .map(|entry| (entry.name.clone(), DirEntry { dir: Rc::clone(&self.0), entry }))
+            .collect())
+    }
+
+    fn open_file(&self, name: &str, options: &OpenFileOptions) -> ApiResult<FileHandle> {
+        answer(self.0.open_file(name, options.flags(), options.permissions()?)).map(|file| FileHandle(Rc::new(file)))
+    }
+}
+
+impl FileHandle {
+    pub(super) fn open(path: &str, flags: OpenFileFlags) -> ApiResult<Self> {
+        answer(File::open(path, flags)).map(|file| Self(Rc::new(file)))
+    }
+
+    pub(super) fn read(&self) -> ApiResult<String> {
+        answer(self.0.read())
+    }
+
+    pub(super) fn read_lines(&self, selection: LineSelection) -> ApiResult<Array> {
+        answer(self.0.read_lines(selection)).map(array)
+    }
+
+    pub(super) fn search(&self, options: &SearchOptions) -> ApiResult<Vec<MatchLine>> {
+        answer(self.0.search(options))
+    }
+
+    pub(super) fn counts(&self) -> ApiResult<TextCounts> {
+        answer(self.0.counts())
+    }
+
+    pub(super) fn write(&self, text: &str, mode: WriteMode) -> ApiResult<()> {
+        answer(self.0.write(text, mode))
+    }
+}
+
+impl DirEntry {
+    pub(super) fn is_dir(&self) -> bool {
+        self.entry.kind == EntryType::Dir
+    }
+
+    pub(super) fn open_as_dir(&self, flags: OpenDirFlags) -> ApiResult<DirHandle> {
+        answer(self.dir.open_dir(&self.entry.name, flags)).map(|dir| DirHandle(Rc::new(dir)))
+    }
+
+    fn open_as_file(&self, options: &OpenFileOptions) -> ApiResult<FileHandle> {
+        answer(self.dir.open_file(&self.entry.name, options.flags(), options.permissions()?))
+            .map(|file| FileHandle(Rc::new(file)))
+    }
+
+    fn kind(&self) -> Constant {
+        Constant::new(ENTRY_TYPES, entry_type_name(self.entry.kind))
+    }
+
+    pub(crate) fn to_map(&self) -> Map {
+        Map::from([
+            ("name".into(), self.entry.name.clone().into()),
+            ("type".into(), entry_type_name(self.entry.kind).into()),
+            ("inode".into(), integer(self.entry.inode).into()),
+        ])
+    }
+}
+
+const fn entry_type_name(kind: EntryType) -> &'static str {
+    match kind {
+        EntryType::File => "FILE",
+        EntryType::Dir => "DIR",
+        EntryType::Symlink => "SYMLINK",
+        EntryType::Fifo => "FIFO",
+        EntryType::Socket => "SOCKET",
+        EntryType::CharDevice => "CHAR_DEVICE",
+        EntryType::BlockDevice => "BLOCK_DEVICE",
+        EntryType::Unknown => "UNKNOWN",
+    }
+}
+
+pub(super) fn register(registrar: &mut Registrar) {
+    let entry_types = [
+        EntryType::File,
+        EntryType::Dir,
+        EntryType::Symlink,
+        EntryType::Fifo,
+        EntryType::Socket,
+        EntryType::CharDevice,
+        EntryType::BlockDevice,
+        EntryType::Unknown,
+    ];
+    constant::register_family(registrar, ENTRY_TYPES, &entry_types.map(entry_type_name));
+    for register in [
+        DirConfig::register,
+        OpenDirOptions::register,
+        OpenFileOptions::register,
+        ReadLinesOptions::register,
+        ReadPageOptions::register,
+    ] {
+        register(registrar);
+    }
+    registrar.engine.register_type_with_name::<DirHandle>("DirHandle");
+    registrar.engine.register_type_with_name::<FileHandle>("FileHandle");
+    registrar.engine.register_type_with_name::<DirEntry>("DirEntry");
+
+    registrar.function("open", |config: &mut DirConfig, options: OpenDirOptions| {
+        let path = config
+            .path
+            .as_deref()
+            .ok_or_else(|| invalid_arguments(FILE_SYSTEM_KINDS, "a DirConfig needs a path: DirConfig().path(\"/…\").build()"))?;
+        DirHandle::open(path, options.flags())
+    });
+    registrar.engine.register_get("path", |dir: &mut DirHandle| dir.0.path());
+    registrar.function("list_entries", |dir: &mut DirHandle| -> ApiResult<Map> {
+        Ok(dir.entries()?.into_iter().map(|(name, entry)| (name.into(), rhai::Dynamic::from(entry))).collect())
+    });
+    registrar.function("open_file", |dir: &mut DirHandle, name: &str, options: OpenFileOptions| dir.open_file(name, &options));
+
+    registrar.engine.register_get("name", |entry: &mut DirEntry| entry.entry.name.clone());
+    registrar.engine.register_get("inode", |entry: &mut DirEntry| integer(entry.entry.inode));
+    registrar.function("type", |entry: &mut DirEntry| entry.kind());
+    registrar.function("to_map", |entry: &mut DirEntry| entry.to_map());
+    registrar.function("open_as_dir", |entry: &mut DirEntry, options: OpenDirOptions| entry.open_as_dir(options.flags()));
+    registrar.function("open_as_file", |entry: &mut DirEntry, options: OpenFileOptions| entry.open_as_file(&options));
+
+    registrar.engine.register_get("path", |file: &mut FileHandle| file.0.path());
+    registrar.function("read", |file: &mut FileHandle| file.read());
+    registrar.function("read_lines", |file: &mut FileHandle, options: ReadLinesOptions| file.read_lines(options.selection()?));
+    registrar.function("read_page", |file: &mut FileHandle, options: ReadPageOptions| {
+        match natural("num_lines", options.num_lines.unwrap_or(0))? {
+            0 => Err(invalid_arguments(FILE_SYSTEM_KINDS, "a page needs num_lines of at least 1")),
+            count => answer(file.0.read_page(count)).map(array),
+        }
+    });
+    registrar.function("search", |file: &mut FileHandle, pattern: &str| -> ApiResult<Array> {
+        let options = SearchOptions { pattern: pattern.to_owned(), invert: false, max_count: 0 };
+        Ok(file.search(&options)?.into_iter().map(|found| match_map(found).into()).collect())
+    });
+    registrar.function("counts", |file: &mut FileHandle| -> ApiResult<Map> {
+        let counts = file.counts()?;
+        Ok([("line_count", counts.lines), ("word_count", counts.words), ("byte_count", counts.bytes)]
+            .map(|(name, count)| (name.into(), integer(count).into()))
+            .into())
+    });
+    registrar.function("write", |file: &mut FileHandle, text: &str| -> ApiResult<FileHandle> {
+        file.write(text, WriteMode::Replace).map(|()| file.clone())
+    });
+    registrar.function("write_in_place", |file: &mut FileHandle, text: &str| file.write(text, WriteMode::InPlace));
+}
+
+fn match_map(found: MatchLine) -> Map {
+    Map::from([
+        ("line_number".into(), integer(found.number).into()),
+        ("line_content".into(), found.content.into()),
+    ])
+}

@@ -1,0 +1,110 @@
+//! Errors on their way from the host to the script, and from the script to the host.
+
+use rhai::{Dynamic, EvalAltResult, Map, Position};
+
+use crate::api::constant::Constant;
+use crate::bindings::exports::rex::host::script::{self, Fault, ScriptError};
+use crate::bindings::rex::host::types::{Error, ErrorKind};
+use crate::value;
+
+/// What a function of the API gives.
+pub(crate) type ApiResult<T> = Result<T, Box<EvalAltResult>>;
+
+/// The module of constants that a file system error's `kind` is one of.
+pub(crate) const FILE_SYSTEM_KINDS: &str = "IoErrorKind";
+
+/// The key under which an error map keeps the host's number for it.
+const CAUSE: &str = "cause";
+
+/// The constant's name for each kind.
+pub(crate) const fn kind_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidPath => "InvalidPath",
+        ErrorKind::InvalidArguments => "InvalidArguments",
+        ErrorKind::InvalidFileMode => "InvalidFileMode",
+        ErrorKind::ValidationError => "ValidationError",
+        ErrorKind::NotFound => "NotFound",
+        ErrorKind::AlreadyExists => "AlreadyExists",
+        ErrorKind::DirectoryNotEmpty => "DirectoryNotEmpty",
+        ErrorKind::EntryTypeMismatchError => "EntryTypeMismatchError",
+        ErrorKind::FileContentTooLargeError => "FileContentTooLargeError",
+        ErrorKind::Utf8Error => "Utf8Error",
+        ErrorKind::Conflict => "Conflict",
+        ErrorKind::PermissionDenied => "PermissionDenied",
+        ErrorKind::UnsupportedOperationError => "UnsupportedOperationError",
+        ErrorKind::IoError => "IoError",
+    }
+}
+
+/// What a script catches: `kind`, `message` and `source`, and for a denial also `action`, `resource` and `reason`.
+pub(crate) fn from_host(source: &'static str, error: Error) -> Box<EvalAltResult> {
+    let mut map = Map::new();
+    let (kind, message) = match error {
+        Error::Denied(denial) => {
+            let message = format!(
+                "Permission denied: {} unauthorized to perform {} for {}: {}",
+                denial.principal, denial.action, denial.resource, denial.reason
+            );
+            map.insert("action".into(), denial.action.into());
+            map.insert("resource".into(), denial.resource.into());
+            map.insert("reason".into(), denial.reason.into());
+            map.insert(CAUSE.into(), to_integer(denial.decision));
+            (ErrorKind::PermissionDenied, message)
+        }
+        Error::Failed(failure) => (failure.kind, failure.message),
+        Error::Exceeded(excess) => {
+            map.insert(CAUSE.into(), to_integer(excess.id));
+            (excess.kind, excess.message)
+        }
+    };
+    fill(map, source, kind, message)
+}
+
+/// An error of the guest's own making, for arguments that no host call can be made with.
+pub(crate) fn invalid_arguments(source: &'static str, message: impl Into<String>) -> Box<EvalAltResult> {
+    fill(Map::new(), source, ErrorKind::InvalidArguments, message.into())
+}
+
+fn fill(mut map: Map, source: &'static str, kind: ErrorKind, message: String) -> Box<EvalAltResult> {
+    map.insert("kind".into(), Dynamic::from(Constant::new(source, kind_name(kind))));
+    map.insert("message".into(), message.into());
+    map.insert("source".into(), source.into());
+    Box::new(EvalAltResult::ErrorRuntime(map.into(), Position::NONE))
+}
+
+fn to_integer(number: u64) -> Dynamic {
+    Dynamic::from_int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// An error without a place in the script.
+pub(crate) fn plain(fault: Fault, message: String) -> ScriptError {
+    ScriptError { fault, message, position: None, cause: None }
+}
+
+/// What the host is told of an error that the script did not catch.
+pub(crate) fn to_host(error: &EvalAltResult, fault: Fault) -> ScriptError {
+    let inner = error.unwrap_inner();
+    let position = position(inner.position());
+    let mut cause = None;
+    let mut message = None;
+    if let EvalAltResult::ErrorRuntime(thrown, _) = inner
+        && let Some(map) = thrown.read_lock::<Map>()
+        && map.contains_key("kind")
+    {
+        cause = map.get(CAUSE).and_then(|id| id.as_int().ok()).and_then(|id| u64::try_from(id).ok());
+        let text = |key| map.get(key).map(|value| value::text(value)).unwrap_or_default();
+        let place = position
+            .map(|position| format!(" (line {}, position {})", position.line, position.column))
+            .unwrap_or_default();
+        message = Some(format!("{}: {}: {}{place}", text("source"), text("kind"), text("message")));
+    }
+    ScriptError { fault, message: message.unwrap_or_else(|| error.to_string()), position, cause }
+}
+
+fn position(position: Position) -> Option<script::Position> {
+    let to_u32 = |number: usize| u32::try_from(number).ok();
+    Some(script::Position {
+        line: position.line().and_then(to_u32)?,
+        column: position.position().and_then(to_u32).unwrap_or(0),
+    })
+}

@@ -1,0 +1,33 @@
+// How WebAssembly is compiled and run. The build script includes this file to compile the guest, the runtime to load it: a component
+// compiled under other settings is refused at load.
+
+/// The stack of the guest's WebAssembly code, in bytes. The interpreter's own depth limits are reached in an eighth of it.
+pub const MAX_WASM_STACK: usize = 8 << 20;
+
+/// Fuel and epochs bound what runs; every proposal that the guest does not use is off.
+pub fn config() -> wasmtime::Config {
+    let mut config = wasmtime::Config::new();
+    config
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(MAX_WASM_STACK)
+        .wasm_component_model(true)
+        .wasm_bulk_memory(true)
+        .wasm_multi_value(true)
+        .wasm_reference_types(true)
+        .wasm_simd(true)
+        .wasm_relaxed_simd(false)
+        .wasm_threads(false)
+        .wasm_shared_everything_threads(false)
+        .wasm_tail_call(false)
+        .wasm_multi_memory(false)
+        .wasm_memory64(false)
+        .wasm_extended_const(false)
+        .wasm_function_references(false)
+        .wasm_gc(false)
+        .wasm_exceptions(false)
+        .wasm_wide_arithmetic(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_stack_switching(false);
+    config
+}
