@@ -6,7 +6,6 @@ use std::{env, fs};
 use anyhow::{Context as _, Result, anyhow};
 
 #[path = "src/sandbox/config.rs"]
-#[expect(dead_code, reason = "the stack's size is the runtime's concern")]
 mod config;
 
 /// Names another component to embed, such as one that was just built from source.

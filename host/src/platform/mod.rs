@@ -15,7 +15,7 @@ mod system;
 use std::io;
 
 pub use path::{AbsolutePath, InvalidPath, Name, parent};
-pub use system::{FileSystem, Object, Reader, Vacancy, prepare_process, publish_executable};
+pub use system::{FileSystem, Object, Reader, Vacancy, prepare_process, private, publish_executable};
 
 use crate::limits::Stop;
 
@@ -89,4 +89,10 @@ pub enum Error {
     /// Not on this system.
     #[error("{0}")]
     Unsupported(&'static str),
+}
+
+/// The name of the operating system's user that this process runs as; its number where it has no name.
+#[must_use]
+pub fn user_name() -> String {
+    whoami::fallible::username().unwrap_or_else(|_| system::user_number())
 }

@@ -91,9 +91,13 @@ impl AbsolutePath {
     }
 
     /// The path of an entry of this directory.
-    #[must_use]
-    pub fn join(&self, name: &Name) -> Self {
-        Self { text: join(&self.text, &name.text), directory: false }
+    ///
+    /// # Errors
+    ///
+    /// When it becomes too long.
+    pub fn join(&self, name: &Name) -> Result<Self, InvalidPath> {
+        let text = join(&self.text, &name.text);
+        if text.len() > MAX_PATH { Err(InvalidPath::TooLong) } else { Ok(Self { text, directory: false }) }
     }
 }
 

@@ -1,16 +1,12 @@
 // How WebAssembly is compiled and run. The build script includes this file to compile the guest, the runtime to load it: a component
 // compiled under other settings is refused at load.
 
-/// The stack of the guest's WebAssembly code, in bytes. The interpreter's own depth limits are reached in an eighth of it.
-pub const MAX_WASM_STACK: usize = 8 << 20;
-
 /// Fuel and epochs bound what runs; every proposal that the guest does not use is off.
-pub fn config() -> wasmtime::Config {
+pub(crate) fn config() -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
     config
         .consume_fuel(true)
         .epoch_interruption(true)
-        .max_wasm_stack(MAX_WASM_STACK)
         .wasm_component_model(true)
         .wasm_bulk_memory(true)
         .wasm_multi_value(true)

@@ -1,0 +1,442 @@
+//! `rex:host/file-system`.
+
+mod text;
+
+use std::sync::Arc;
+
+use wasmtime::Result as CallResult;
+use wasmtime::component::Resource;
+
+use super::{Failure, State, about};
+use crate::gate::{Asked, Create, Delete, Directory, Open, Permit, Read, Write};
+use crate::journal::Level;
+use crate::platform::{AbsolutePath, Kind, Links, Listing, Located, Name, Object, Vacancy, parent};
+use crate::policy::EntityType::{Dir, File};
+use crate::sandbox::bindings::rex::host::file_system::{
+    Entry, EntryType, Host, HostDir, HostFile, LineSelection, MatchLine, OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions,
+    TextCounts, WriteMode,
+};
+use crate::sandbox::bindings::rex::host::types::ErrorKind;
+
+type Answer<T> = Result<T, Failure>;
+
+/// Permissions of a new file where none are given, before the process's umask.
+const NEW_FILE: u32 = 0o666;
+
+/// A directory that the guest has open.
+#[derive(Debug)]
+pub struct DirHandle {
+    permit: Permit<Open, Arc<Object>>,
+    /// As the script named it.
+    asked: AbsolutePath,
+}
+
+/// A file that the guest has open.
+#[derive(Debug)]
+pub struct FileHandle {
+    permit: Permit<Open, Arc<Object>>,
+    /// As the script named it.
+    asked: AbsolutePath,
+    readable: bool,
+    writable: bool,
+    /// Where the next page begins, in bytes.
+    page: u64,
+}
+
+/// Leave to read an open file.
+struct ReadPermit {
+    permit: Permit<Read, Arc<Object>>,
+    asked: AbsolutePath,
+    /// Where the next page begins, in bytes.
+    page: u64,
+}
+
+impl State {
+    fn locate(&self, path: &AbsolutePath, links: Links) -> Answer<Located> {
+        self.files.locate(path, links).map_err(|error| about(path.as_str(), error))
+    }
+
+    /// Opens a directory that was found, or creates it where that was asked for.
+    fn open_dir(&mut self, path: &AbsolutePath, located: Located, options: OpenDirFlags) -> Answer<Resource<DirHandle>> {
+        let asked = Asked { kind: Dir, path: path.as_str() };
+        let permit = match located {
+            Located::Found(object) => self.gate.permit::<Open, _>(asked, object)?,
+            Located::Missing(vacancy) => {
+                let vacancy = vacancy.as_kind(Dir);
+                if !options.contains(OpenDirFlags::CREATE) {
+                    return Err(self.absent(asked, vacancy));
+                }
+                self.make_dirs(asked, vacancy, options.contains(OpenDirFlags::PARENTS))?;
+                match self.locate(path, Links::Keep)? {
+                    Located::Found(object) => self.gate.permit::<Open, _>(asked, object)?,
+                    Located::Missing(vacancy) => return Err(self.absent(asked, vacancy.as_kind(Dir))),
+                }
+            }
+        };
+        if permit.resource().kind() != Kind::Directory {
+            return Err(wrong_type(path, "a directory", permit.resource().kind()));
+        }
+        self.hand_out(DirHandle { permit, asked: path.clone() })
+    }
+
+    /// Opens a file that was found, or creates it where that was asked for.
+    fn open_file(
+        &mut self,
+        path: &AbsolutePath,
+        located: Located,
+        options: OpenFileFlags,
+        permissions: Option<u32>,
+    ) -> Answer<Resource<FileHandle>> {
+        let asked = Asked { kind: File, path: path.as_str() };
+        let permissions = permissions.unwrap_or(NEW_FILE);
+        if permissions > 0o777 {
+            let message = format!("{:?}: permissions are 0o000 to 0o777, not {permissions:#o}", path.as_str());
+            return Err(Failure::of(ErrorKind::InvalidFileMode, message));
+        }
+        let writable = options.contains(OpenFileFlags::WRITE);
+        let permit = match located {
+            Located::Found(object) => self.gate.permit::<Open, _>(asked, object)?,
+            Located::Missing(vacancy) if options.contains(OpenFileFlags::CREATE) && writable && vacancy.is_last_only() => {
+                let vacancy = self.gate.permit::<Open, _>(asked, vacancy)?.into_resource();
+                let permit = self.gate.permit::<Create, _>(asked, vacancy)?;
+                let created = self.files.create_file(permit, permissions).map_err(|error| about(path.as_str(), error))?;
+                self.gate.permit::<Open, _>(asked, created)?
+            }
+            Located::Missing(vacancy) => return Err(self.absent(asked, vacancy)),
+        };
+        match permit.resource().kind() {
+            Kind::File | Kind::Fifo | Kind::CharacterDevice | Kind::BlockDevice => {}
+            other => return Err(wrong_type(path, "a file", other)),
+        }
+        let readable = options.contains(OpenFileFlags::READ) || !writable;
+        self.hand_out(FileHandle { permit, asked: path.clone(), readable, writable, page: 0 })
+    }
+
+    /// What is told of a thing that is not there: that it is not, to those who may open it, and to others what they would be told if it were.
+    fn absent(&mut self, asked: Asked<'_>, vacancy: Vacancy) -> Failure {
+        match self.gate.permit::<Open, _>(asked, vacancy) {
+            Ok(permit) => {
+                let cause = permit.resource().cause();
+                Failure::of(super::kind_of(cause), format!("{}: {cause}", asked.path.escape_debug()))
+            }
+            Err(refusal) => refusal.into(),
+        }
+    }
+
+    /// Creates a directory, and those above it that are missing. Every one is permitted before the first is made.
+    fn make_dirs(&mut self, asked: Asked<'_>, vacancy: Vacancy, parents: bool) -> Answer<()> {
+        if !vacancy.is_plainly_missing() || (!parents && !vacancy.is_last_only()) {
+            return Err(self.absent(asked, vacancy));
+        }
+        let permits = vacancy
+            .steps()
+            .into_iter()
+            .map(|step| self.gate.permit::<Create, _>(asked, step))
+            .collect::<Result<Vec<_>, _>>()?;
+        for permit in permits {
+            self.files.create_directory(permit).map_err(|error| about(asked.path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Asks for `open` on the directory that really holds a thing.
+    fn permit_parent(&mut self, path: &AbsolutePath, located: &Located) -> Answer<()> {
+        use crate::gate::Resource as _;
+        let canonical = match located {
+            Located::Found(object) => object.path(),
+            Located::Missing(vacancy) => vacancy.describe().1,
+        };
+        self.permit_parent_path(parent(canonical), Asked { kind: Dir, path: parent(path.as_str()) })
+    }
+
+    fn permit_parent_path(&mut self, canonical: &str, asked: Asked<'_>) -> Answer<()> {
+        let _ = self.gate.permit::<Open, _>(asked, Directory(canonical))?;
+        Ok(())
+    }
+
+    /// A permit to read an open file.
+    fn readable(&mut self, handle: &Resource<FileHandle>) -> Answer<ReadPermit> {
+        self.called();
+        let file = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?;
+        let (object, asked, page) = (Arc::clone(file.permit.resource()), file.asked.clone(), file.page);
+        if !file.readable {
+            return Err(Failure::of(ErrorKind::ValidationError, "the file was not opened for reading: set read(true)"));
+        }
+        let permit = self.gate.permit::<Read, _>(Asked { kind: File, path: asked.as_str() }, object)?;
+        Ok(ReadPermit { permit, asked, page })
+    }
+
+    /// Lists an open directory.
+    fn list(&mut self, object: Arc<Object>, path: &str) -> Answer<Listing> {
+        let permit = self.gate.permit::<Read, _>(Asked { kind: Dir, path }, object)?;
+        let listing = Object::list(&permit, self.limits.call_bytes, &self.clock).map_err(|error| match error {
+            crate::platform::Error::TooLarge { .. } => self.too_large("the list of the directory's entries"),
+            other => about(path, other),
+        })?;
+        if listing.unreadable > 0 {
+            let message = format!("{path:?}: {} entries have names that are not UTF-8 and were left out", listing.unreadable);
+            self.journal.lock().log(Level::Warn, 0, message);
+        }
+        Ok(listing)
+    }
+
+    /// Asks for everything below a directory, deepest first, and collects the permits.
+    fn permit_tree(&mut self, object: Arc<Object>, path: &AbsolutePath, permits: &mut Vec<Permit<Delete, Arc<Object>>>) -> Answer<()> {
+        let listing = self.list(Arc::clone(&object), path.as_str())?;
+        if listing.unreadable > 0 {
+            let message = format!("{:?}: it holds entries that no policy can name", path.as_str());
+            return Err(Failure::of(ErrorKind::UnsupportedOperationError, message));
+        }
+        for entry in listing.entries {
+            if permits.len() >= MAX_REMOVED {
+                return Err(self.excess(
+                    ErrorKind::InvalidArguments,
+                    format!("{:?}: more than {MAX_REMOVED} entries would be removed by one call; remove parts of it first", path.as_str()),
+                ));
+            }
+            let name = Name::parse(&entry.name)?;
+            let path = path.join(&name)?;
+            let located = self.files.locate_in(&object, &name, Links::Keep).map_err(|error| about(path.as_str(), error))?;
+            let Located::Found(child) = located else { continue };
+            let asked = Asked { kind: if child.kind() == Kind::Directory { Dir } else { File }, path: path.as_str() };
+            if child.kind() == Kind::Directory {
+                let child = self.gate.permit::<Open, _>(asked, Arc::clone(&child))?.into_resource();
+                self.permit_tree(child, &path, permits)?;
+            }
+            permits.push(self.gate.permit::<Delete, _>(asked, child)?);
+        }
+        Ok(())
+    }
+}
+
+/// Entries that one recursive removal may have: each keeps a handle open until it is removed.
+const MAX_REMOVED: usize = 10_000;
+
+impl Host for State {
+    fn touch(&mut self, path: String) -> Answer<()> {
+        self.called();
+        let path = AbsolutePath::parse(&path)?;
+        let located = self.locate(&path, Links::Follow)?;
+        self.permit_parent(&path, &located)?;
+        let asked = Asked { kind: File, path: path.as_str() };
+        match located {
+            Located::Found(object) => {
+                let object = self.gate.permit::<Open, _>(asked, object)?.into_resource();
+                let permit = self.gate.permit::<Create, _>(asked, object)?;
+                Object::touch(&permit).map_err(|error| about(path.as_str(), error))
+            }
+            Located::Missing(vacancy) if vacancy.is_last_only() => {
+                let permit = self.gate.permit::<Create, _>(asked, vacancy)?;
+                self.files.create_file(permit, NEW_FILE).map(|_| ()).map_err(|error| about(path.as_str(), error))
+            }
+            Located::Missing(vacancy) => Err(self.absent(asked, vacancy)),
+        }
+    }
+
+    fn make_dir(&mut self, path: String, parents: bool) -> Answer<()> {
+        self.called();
+        let path = AbsolutePath::parse(&path)?;
+        let asked = Asked { kind: Dir, path: path.as_str() };
+        match self.locate(&path, if parents { Links::Follow } else { Links::Keep })? {
+            Located::Missing(vacancy) => {
+                self.permit_parent_path(vacancy.base_path(), Asked { kind: Dir, path: parent(path.as_str()) })?;
+                self.make_dirs(asked, vacancy.as_kind(Dir), parents)
+            }
+            Located::Found(object) => {
+                let permit = self.gate.permit::<Open, _>(asked, object)?;
+                match permit.resource().kind() {
+                    Kind::Directory if parents => Ok(()),
+                    _ => Err(Failure::of(ErrorKind::AlreadyExists, format!("{:?} exists already", path.as_str()))),
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, path: String, options: RemoveFlags) -> Answer<()> {
+        self.called();
+        let path = AbsolutePath::parse(&path)?;
+        let asked = Asked { kind: File, path: path.as_str() };
+        let located = self.locate(&path, Links::Keep)?;
+        let object = match located {
+            Located::Found(object) => object,
+            missing @ Located::Missing(_) => {
+                self.permit_parent(&path, &missing)?;
+                let Located::Missing(vacancy) = missing else { return Ok(()) };
+                let quiet = options.contains(RemoveFlags::FORCE) && vacancy.is_plainly_missing();
+                return match self.absent(asked, vacancy) {
+                    Failure::Guest(crate::sandbox::bindings::rex::host::types::Error::Failed(_)) if quiet => Ok(()),
+                    failure => Err(failure),
+                };
+            }
+        };
+        let mut permits = Vec::new();
+        if object.kind() == Kind::Directory {
+            let asked = Asked { kind: Dir, ..asked };
+            let object = self.gate.permit::<Open, _>(asked, object)?.into_resource();
+            if options.contains(RemoveFlags::RECURSIVE) {
+                self.permit_tree(Arc::clone(&object), &path, &mut permits)?;
+            }
+            permits.push(self.gate.permit::<Delete, _>(asked, object)?);
+        } else {
+            self.permit_parent_path(parent(object.path()), Asked { kind: Dir, path: parent(path.as_str()) })?;
+            let object = self.gate.permit::<Open, _>(asked, object)?.into_resource();
+            permits.push(self.gate.permit::<Delete, _>(asked, object)?);
+        }
+        for permit in permits {
+            self.clock.check()?;
+            Object::remove(permit).map_err(|error| about(path.as_str(), error))?;
+        }
+        Ok(())
+    }
+}
+
+impl HostDir for State {
+    fn open(&mut self, path: String, options: OpenDirFlags) -> Answer<Resource<DirHandle>> {
+        self.called();
+        let path = AbsolutePath::parse(&path)?;
+        let located = self.locate(&path, links(options.contains(OpenDirFlags::FOLLOW)))?;
+        self.open_dir(&path, located, options)
+    }
+
+    fn path(&mut self, handle: Resource<DirHandle>) -> CallResult<String> {
+        self.called();
+        Ok(self.table.get(&handle)?.permit.resource().path().to_owned())
+    }
+
+    fn open_dir(&mut self, handle: Resource<DirHandle>, name: String, options: OpenDirFlags) -> Answer<Resource<DirHandle>> {
+        let (path, located) = self.entry(&handle, &name, options.contains(OpenDirFlags::FOLLOW))?;
+        self.open_dir(&path, located, options)
+    }
+
+    fn open_file(
+        &mut self,
+        handle: Resource<DirHandle>,
+        name: String,
+        options: OpenFileFlags,
+        permissions: Option<u32>,
+    ) -> Answer<Resource<FileHandle>> {
+        let (path, located) = self.entry(&handle, &name, options.contains(OpenFileFlags::FOLLOW))?;
+        self.open_file(&path, located, options, permissions)
+    }
+
+    fn entries(&mut self, handle: Resource<DirHandle>) -> Answer<Vec<Entry>> {
+        self.called();
+        let directory = self.table.get(&handle).map_err(|error| Failure::Fatal(error.into()))?;
+        let (object, asked) = (Arc::clone(directory.permit.resource()), directory.asked.clone());
+        let listing = self.list(object, asked.as_str())?;
+        let entry = |entry: crate::platform::Entry| Entry { name: entry.name, kind: entry_type(entry.kind), inode: entry.inode };
+        Ok(listing.entries.into_iter().map(entry).collect())
+    }
+
+    fn drop(&mut self, handle: Resource<DirHandle>) -> CallResult<()> {
+        self.take_back(handle)
+    }
+}
+
+impl State {
+    /// Finds an entry of an open directory.
+    fn entry(&mut self, handle: &Resource<DirHandle>, name: &str, follow: bool) -> Answer<(AbsolutePath, Located)> {
+        self.called();
+        let name = Name::parse(name)?;
+        let directory = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?;
+        let object = Arc::clone(directory.permit.resource());
+        let path = directory.asked.join(&name)?;
+        let located = self.files.locate_in(&object, &name, links(follow)).map_err(|error| about(path.as_str(), error))?;
+        Ok((path, located))
+    }
+}
+
+impl HostFile for State {
+    fn open(&mut self, path: String, options: OpenFileFlags) -> Answer<Resource<FileHandle>> {
+        self.called();
+        let path = AbsolutePath::parse(&path)?;
+        let located = self.locate(&path, links(options.contains(OpenFileFlags::FOLLOW)))?;
+        self.permit_parent(&path, &located)?;
+        self.open_file(&path, located, options, None)
+    }
+
+    fn path(&mut self, handle: Resource<FileHandle>) -> CallResult<String> {
+        self.called();
+        Ok(self.table.get(&handle)?.permit.resource().path().to_owned())
+    }
+
+    fn read(&mut self, handle: Resource<FileHandle>) -> Answer<String> {
+        let permit = self.readable(&handle)?;
+        text::whole(self, &permit)
+    }
+
+    fn read_lines(&mut self, handle: Resource<FileHandle>, selection: LineSelection) -> Answer<Vec<String>> {
+        let permit = self.readable(&handle)?;
+        text::lines(self, &permit, selection)
+    }
+
+    fn read_page(&mut self, handle: Resource<FileHandle>, count: u64) -> Answer<Vec<String>> {
+        let permit = self.readable(&handle)?;
+        let (lines, end) = text::page(self, &permit, count)?;
+        self.table.get_mut(&handle).map_err(|error| Failure::Fatal(error.into()))?.page = end;
+        Ok(lines)
+    }
+
+    fn search(&mut self, handle: Resource<FileHandle>, options: SearchOptions) -> Answer<Vec<MatchLine>> {
+        let permit = self.readable(&handle)?;
+        text::search(self, &permit, &options)
+    }
+
+    fn counts(&mut self, handle: Resource<FileHandle>) -> Answer<TextCounts> {
+        let permit = self.readable(&handle)?;
+        text::counts(self, &permit)
+    }
+
+    fn write(&mut self, handle: Resource<FileHandle>, content: String, mode: WriteMode) -> Answer<()> {
+        self.called();
+        let file = self.table.get(&handle).map_err(|error| Failure::Fatal(error.into()))?;
+        let (object, asked) = (Arc::clone(file.permit.resource()), file.asked.clone());
+        if !file.writable {
+            return Err(Failure::of(ErrorKind::ValidationError, "the file was not opened for writing: set write(true)"));
+        }
+        if content.len() > self.limits.call_bytes {
+            return Err(self.too_large("the text"));
+        }
+        let permit = self.gate.permit::<Write, _>(Asked { kind: File, path: asked.as_str() }, object)?;
+        let write = match mode {
+            WriteMode::Append => Object::append,
+            WriteMode::Replace => Object::replace,
+            WriteMode::InPlace => Object::overwrite,
+        };
+        write(&permit, content.as_bytes(), &self.clock).map_err(|error| about(asked.as_str(), error))
+    }
+
+    fn drop(&mut self, handle: Resource<FileHandle>) -> CallResult<()> {
+        self.take_back(handle)
+    }
+}
+
+const fn links(follow: bool) -> Links {
+    if follow { Links::Follow } else { Links::Keep }
+}
+
+fn wrong_type(path: &AbsolutePath, wanted: &str, found: Kind) -> Failure {
+    let found = match found {
+        Kind::File => "a file",
+        Kind::Directory => "a directory",
+        Kind::Symlink => "a symbolic link, and links are not followed here: set follow_symlinks(true)",
+        Kind::Fifo => "a FIFO",
+        Kind::Socket => "a socket",
+        Kind::CharacterDevice | Kind::BlockDevice => "a device",
+        Kind::Unknown => "of an unknown type",
+    };
+    Failure::of(ErrorKind::EntryTypeMismatchError, format!("{:?} is not {wanted}, it is {found}", path.as_str()))
+}
+
+const fn entry_type(kind: Kind) -> EntryType {
+    match kind {
+        Kind::File => EntryType::File,
+        Kind::Directory => EntryType::Dir,
+        Kind::Symlink => EntryType::Symlink,
+        Kind::Fifo => EntryType::Fifo,
+        Kind::Socket => EntryType::Socket,
+        Kind::CharacterDevice => EntryType::CharDevice,
+        Kind::BlockDevice => EntryType::BlockDevice,
+        Kind::Unknown => EntryType::Unknown,
+    }
+}

@@ -1,0 +1,268 @@
+//! Reading files as text: all of it, some lines, what matches.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+
+use grep_regex::RegexMatcherBuilder;
+use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder, Sink, SinkMatch};
+
+use super::{Answer, ReadPermit};
+use crate::capability::{Failure, PART_OVERHEAD, State, about};
+use crate::platform::{Error, Object, Reader};
+use crate::sandbox::bindings::rex::host::file_system::{LineSelection, MatchLine, SearchOptions, TextCounts};
+use crate::sandbox::bindings::rex::host::types::ErrorKind;
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 128 << 10;
+/// Bytes that a compiled regular expression may take.
+const MAX_REGEX: usize = 4 << 20;
+/// Nested groups in a regular expression.
+const MAX_REGEX_NESTING: u32 = 100;
+
+fn open(state: &State, permit: &ReadPermit) -> Answer<Reader> {
+    Object::reader(&permit.permit, &state.clock).map_err(|error| about(permit.asked.as_str(), error))
+}
+
+fn failed(permit: &ReadPermit, error: io::Error) -> Failure {
+    about(permit.asked.as_str(), Error::Io(error))
+}
+
+fn not_utf8(permit: &ReadPermit) -> Failure {
+    Failure::of(ErrorKind::Utf8Error, format!("{:?}: stream did not contain valid UTF-8", permit.asked.as_str()))
+}
+
+/// The whole content.
+pub(super) fn whole(state: &State, permit: &ReadPermit) -> Answer<String> {
+    let reader = open(state, permit)?;
+    let limit = state.limits.call_bytes;
+    let size = reader.size().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+    if size > limit {
+        return Err(state.too_large("the file"));
+    }
+    // One byte more than there should be: the read that finds the end then needs no larger buffer.
+    let mut content = Vec::with_capacity(size + 1);
+    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    reader.take(bound).read_to_end(&mut content).map_err(|error| failed(permit, error))?;
+    if content.len() > limit {
+        return Err(state.too_large("the file"));
+    }
+    String::from_utf8(content).map_err(|_| not_utf8(permit))
+}
+
+/// The lines of a reader, one after the other, each no longer than one call may move.
+struct Lines<'s> {
+    reader: BufReader<Reader>,
+    state: &'s State,
+    permit: &'s ReadPermit,
+    /// Bytes read.
+    position: u64,
+    line: Vec<u8>,
+}
+
+impl<'s> Lines<'s> {
+    fn new(reader: Reader, state: &'s State, permit: &'s ReadPermit, position: u64) -> Self {
+        Self { reader: BufReader::with_capacity(BUFFER, reader), state, permit, position, line: Vec::new() }
+    }
+
+    /// The next line, without its end.
+    fn next(&mut self) -> Answer<Option<&[u8]>> {
+        let limit = u64::try_from(self.state.limits.call_bytes).unwrap_or(u64::MAX);
+        self.line.clear();
+        let read = self
+            .reader
+            .by_ref()
+            .take(limit.saturating_add(1))
+            .read_until(b'\n', &mut self.line)
+            .map_err(|error| failed(self.permit, error))?;
+        let read = u64::try_from(read).unwrap_or(u64::MAX);
+        if read > limit {
+            return Err(self.state.too_large("a line"));
+        }
+        self.position = self.position.saturating_add(read);
+        Ok((read > 0).then(|| without_end(&self.line)))
+    }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Lines that become the result of one call.
+struct Collected<'s> {
+    state: &'s State,
+    permit: &'s ReadPermit,
+    lines: VecDeque<String>,
+    bytes: usize,
+}
+
+impl<'s> Collected<'s> {
+    fn new(state: &'s State, permit: &'s ReadPermit) -> Self {
+        Self { state, permit, lines: VecDeque::new(), bytes: 0 }
+    }
+
+    fn push(&mut self, line: &[u8]) -> Answer<()> {
+        let line = std::str::from_utf8(line).map_err(|_| not_utf8(self.permit))?;
+        self.bytes += line.len() + PART_OVERHEAD;
+        if self.bytes > self.state.limits.call_bytes {
+            return Err(self.state.too_large("what the lines hold together"));
+        }
+        self.lines.push_back(line.to_owned());
+        Ok(())
+    }
+
+    fn drop_first(&mut self) {
+        if let Some(line) = self.lines.pop_front() {
+            self.bytes -= line.len() + PART_OVERHEAD;
+        }
+    }
+}
+
+/// Some of the lines.
+pub(super) fn lines(state: &State, permit: &ReadPermit, selection: LineSelection) -> Answer<Vec<String>> {
+    let mut reader = open(state, permit)?;
+    let (skip, count, last) = match selection {
+        LineSelection::First(count) => (0, count, false),
+        LineSelection::Range(range) => (range.start.saturating_sub(1), range.count.unwrap_or(u64::MAX), false),
+        LineSelection::Last(count) => (0, count, true),
+    };
+    if last && let Some(size) = reader.size() {
+        let start = start_of_last(&mut reader, size, count).map_err(|error| failed(permit, error))?;
+        reader.seek(SeekFrom::Start(start)).map_err(|error| failed(permit, error))?;
+    }
+    let mut lines = Lines::new(reader, state, permit, 0);
+    let mut collected = Collected::new(state, permit);
+    let mut number = 0;
+    while count > 0 && (last || number - skip.min(number) < count) {
+        let Some(line) = lines.next()? else { break };
+        number += 1;
+        if number <= skip {
+            continue;
+        }
+        collected.push(line)?;
+        if last && u64::try_from(collected.lines.len()).unwrap_or(u64::MAX) > count {
+            collected.drop_first();
+        }
+    }
+    Ok(collected.lines.into())
+}
+
+/// Where the last `count` lines of a file begin, found from its end.
+fn start_of_last(reader: &mut Reader, size: u64, count: u64) -> io::Result<u64> {
+    let mut block = vec![0; BUFFER];
+    let mut end = size;
+    let mut ends_seen = 0;
+    while end > 0 {
+        let length = end.min(BUFFER as u64);
+        let start = end - length;
+        reader.seek(SeekFrom::Start(start))?;
+        let Some(part) = usize::try_from(length).ok().and_then(|length| block.get_mut(..length)) else { break };
+        reader.read_exact(part)?;
+        for (index, byte) in part.iter().enumerate().rev() {
+            let position = start + index as u64;
+            // The end of the very last line opens no further one.
+            if *byte == b'\n' && position + 1 != size {
+                ends_seen += 1;
+                if ends_seen == count {
+                    return Ok(position + 1);
+                }
+            }
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+/// The next lines from a position on, and the position after them.
+pub(super) fn page(state: &State, permit: &ReadPermit, count: u64) -> Answer<(Vec<String>, u64)> {
+    let mut reader = open(state, permit)?;
+    if reader.size().is_some() {
+        reader.seek(SeekFrom::Start(permit.page)).map_err(|error| failed(permit, error))?;
+    }
+    let mut lines = Lines::new(reader, state, permit, permit.page);
+    let mut collected = Collected::new(state, permit);
+    for _ in 0..count {
+        match lines.next()? {
+            Some(line) => collected.push(line)?,
+            None => break,
+        }
+    }
+    Ok((collected.lines.into(), lines.position))
+}
+
+/// The lines that match.
+pub(super) fn search(state: &State, permit: &ReadPermit, options: &SearchOptions) -> Answer<Vec<MatchLine>> {
+    let matcher = RegexMatcherBuilder::new()
+        .line_terminator(Some(b'\n'))
+        .crlf(true)
+        .size_limit(MAX_REGEX)
+        .dfa_size_limit(MAX_REGEX)
+        .nest_limit(MAX_REGEX_NESTING)
+        .build(&options.pattern)
+        .map_err(|error| Failure::of(ErrorKind::InvalidArguments, format!("the pattern is no regular expression: {error}")))?;
+    let reader = open(state, permit)?;
+    let mut searcher = SearcherBuilder::new()
+        .invert_match(options.invert)
+        .line_number(true)
+        .binary_detection(BinaryDetection::none())
+        .bom_sniffing(false)
+        .memory_map(MmapChoice::never())
+        .heap_limit(Some(state.limits.call_bytes))
+        .build();
+    let mut found = Found { collected: Collected::new(state, permit), numbers: Vec::new(), max: options.max_count, failure: None };
+    let searched = searcher.search_reader(matcher, reader, &mut found);
+    if let Some(failure) = found.failure {
+        return Err(failure);
+    }
+    searched.map_err(|error| match error.kind() {
+        // A line of this length would have to be held whole.
+        io::ErrorKind::Other if error.to_string().contains("allocation limit") => state.too_large("a line"),
+        _ => failed(permit, error),
+    })?;
+    Ok(found.numbers.into_iter().zip(found.collected.lines).map(|(number, content)| MatchLine { number, content }).collect())
+}
+
+struct Found<'s> {
+    collected: Collected<'s>,
+    numbers: Vec<u64>,
+    /// 0 is no bound.
+    max: u64,
+    failure: Option<Failure>,
+}
+
+impl Sink for Found<'_> {
+    type Error = io::Error;
+
+    fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> io::Result<bool> {
+        if let Err(failure) = self.collected.push(without_end(found.bytes())) {
+            self.failure = Some(failure);
+            return Ok(false);
+        }
+        self.numbers.push(found.line_number().unwrap_or(0));
+        Ok(u64::try_from(self.numbers.len()).unwrap_or(u64::MAX) != self.max)
+    }
+}
+
+/// Line ends, words and bytes, as `wc` counts them.
+pub(super) fn counts(state: &State, permit: &ReadPermit) -> Answer<TextCounts> {
+    let mut reader = open(state, permit)?;
+    let mut counts = TextCounts { lines: 0, words: 0, bytes: 0 };
+    let mut buffer = vec![0; BUFFER];
+    let mut in_word = false;
+    loop {
+        let read = reader.read(&mut buffer).map_err(|error| failed(permit, error))?;
+        let part = buffer.get(..read).unwrap_or_default();
+        if part.is_empty() {
+            break;
+        }
+        counts.bytes += part.len() as u64;
+        for byte in part {
+            counts.lines += u64::from(*byte == b'\n');
+            let space = byte.is_ascii_whitespace() || *byte == b'\x0b';
+            counts.words += u64::from(in_word && space);
+            in_word = !space;
+        }
+    }
+    counts.words += u64::from(in_word);
+    Ok(counts)
+}

@@ -1,0 +1,225 @@
+//! The command line, from which help is generated.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::audit::Destination;
+use crate::limits::Limits;
+
+/// Runs a script in a sandbox, under a policy that the script cannot change.
+#[derive(Debug, Parser)]
+#[command(name = "rex-runner", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = "Exit codes: 0 the script finished, 1 script error, 2 usage, 3 denied by the policy, 4 a limit was reached, \
+5 invalid policy or input, 6 the host failed, 7 the decision record could not be written.")]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) run: RunArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Compiles a script and validates a policy, and runs nothing.
+    Check(CheckArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) input: InputArguments,
+    #[command(flatten)]
+    pub(super) show: ShowArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) input: InputArguments,
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
+    /// Append every decision as a line of JSON to this file; `-` is standard error
+    #[arg(long, value_name = "FILE")]
+    pub(super) audit_log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) show: ShowArguments,
+}
+
+/// What runs, and under what.
+#[derive(Debug, Args)]
+pub(super) struct InputArguments {
+    /// The script to run; `-` is standard input
+    #[arg(short, long, value_name = "FILE", required_unless_present = "script")]
+    pub(super) script_file: Option<PathBuf>,
+    /// The script itself
+    #[arg(long, value_name = "TEXT", conflicts_with = "script_file")]
+    pub(super) script: Option<String>,
+    /// The Cedar policy
+    #[arg(short, long, value_name = "FILE", required = true)]
+    pub(super) policy_file: Option<PathBuf>,
+    /// Variables for the script, as JSON: {"name": {"stringValue": "x"}, …}
+    #[arg(short = 'a', long, value_name = "FILE")]
+    pub(super) script_arguments_file: Option<PathBuf>,
+    /// A text variable for the script; may be given again
+    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
+    pub(super) named: Vec<(String, String)>,
+    /// Variables for the script, as a plain JSON object: {"name": "x", "count": 3}
+    #[arg(long, value_name = "JSON")]
+    pub(super) args_json: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LimitArguments {
+    /// Wall-clock time, such as 500ms, 90s, 5m or 1h
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
+    timeout: Duration,
+    /// Units of fuel, about one for each instruction
+    #[arg(long, value_name = "UNITS", default_value = "200G", value_parser = count)]
+    fuel: u64,
+    /// The script's memory
+    #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = bytes)]
+    max_memory: usize,
+    /// The report; what does not fit is left out, and that is said
+    #[arg(long, value_name = "BYTES", default_value = "24000", value_parser = output_bytes)]
+    max_output: usize,
+    /// What one call may read or write
+    #[arg(long, value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
+    max_call_bytes: usize,
+    /// Files and directories that are open at one time
+    #[arg(long, value_name = "COUNT", default_value = "256", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    max_handles: u32,
+}
+
+impl LimitArguments {
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            timeout: self.timeout,
+            fuel: self.fuel,
+            memory: self.max_memory,
+            call_bytes: self.max_call_bytes,
+            handles: usize::try_from(self.max_handles).unwrap_or(usize::MAX),
+            output: self.max_output,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArguments {
+    /// How the result is shown
+    #[arg(short, long, value_enum, default_value = "json")]
+    pub(super) output_format: Format,
+    /// With the human format, also show details of the run
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// One JSON object on one line
+    Json,
+    /// The same over several lines
+    PrettyJson,
+    /// The script's result on standard output; its log and errors on standard error
+    Human,
+}
+
+impl RunArguments {
+    pub(super) fn destination(&self) -> Destination {
+        match &self.audit_log {
+            None => Destination::Report,
+            Some(path) if path.as_os_str() == "-" => Destination::StandardError,
+            Some(path) => Destination::File(path.clone()),
+        }
+    }
+}
+
+fn named_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it has no `=`: write --arg name=value")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Splits a number from its unit.
+fn number(text: &str) -> Result<(u64, &str), String> {
+    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at_checked(digits).unwrap_or_default();
+    let number = digits.parse().map_err(|_| format!("{text:?} does not begin with a whole number that fits"))?;
+    Ok((number, unit))
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let (number, unit) = number(text)?;
+    let seconds = |factor| number.checked_mul(factor).map(Duration::from_secs);
+    let time = match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "" | "s" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(3600),
+        _ => return Err(format!("{unit:?} is no unit of time: use ms, s, m or h")),
+    };
+    time.filter(|time| !time.is_zero()).ok_or_else(|| "a time limit is more than nothing, and fits".to_owned())
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    let (number, unit) = number(text)?;
+    let factor = match unit {
+        "" => 1,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        _ => return Err(format!("{unit:?} is no unit of fuel: use k, M or G")),
+    };
+    number.checked_mul(factor).filter(|units| *units > 0).ok_or_else(|| "it is more than nothing, and fits".to_owned())
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    let (number, unit) = number(text)?;
+    let factor = match unit {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(format!("{unit:?} is no unit of memory: use KiB, MiB or GiB")),
+    };
+    let bytes = number.checked_mul(factor).and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "it is more than nothing, and fits".to_owned())
+}
+
+fn output_bytes(text: &str) -> Result<usize, String> {
+    /// Below this the verdict of a run would not fit.
+    const MIN_OUTPUT: usize = 4096;
+    match bytes(text)? {
+        bytes if bytes < MIN_OUTPUT => Err(format!("a report needs at least {MIN_OUTPUT} bytes")),
+        bytes => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_library() {
+        let arguments = Arguments::parse_from(["rex-runner", "-s", "s", "-p", "p"]);
+        assert_eq!(format!("{:?}", arguments.run.limits.limits()), format!("{:?}", Limits::default()));
+    }
+
+    #[test]
+    fn amounts_have_units() {
+        assert_eq!(time("1500ms"), Ok(Duration::from_millis(1500)));
+        assert_eq!(time("2h"), Ok(Duration::from_secs(7200)));
+        assert_eq!((count("3G"), bytes("2KiB")), (Ok(3_000_000_000), Ok(2048)));
+        for text in ["", "0", "-1", "1.5s", "1d", "99999999999999999999", "18446744073709551615h"] {
+            assert!(time(text).is_err() && bytes(text).is_err() && count(text).is_err(), "{text:?}");
+        }
+        assert!(output_bytes("4095").is_err());
+    }
+}

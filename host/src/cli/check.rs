@@ -1,0 +1,17 @@
+//! `rex-runner check -s … -p …`
+
+use super::arguments::CheckArguments;
+use super::run::prepare;
+use crate::audit::Destination;
+use crate::limits::Limits;
+use crate::report::Report;
+use crate::run::Control;
+
+pub(super) fn check(arguments: &CheckArguments) -> Report {
+    let limits = Limits::default();
+    let output = limits.output;
+    match prepare(&arguments.input, limits, Destination::Report) {
+        Ok((runner, job)) => runner.check(job, Control::new()),
+        Err(outcome) => Report::unstarted(outcome, output),
+    }
+}

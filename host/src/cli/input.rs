@@ -1,0 +1,154 @@
+//! Scripts, policies and arguments, from where the command line says they are.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::arguments::InputArguments;
+use crate::limits::{MAX_ARGUMENT_BYTES, MAX_POLICY_BYTES, MAX_SCRIPT_BYTES};
+
+/// Why an input cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InputError {
+    #[error("the {what} {path} cannot be read: {cause}")]
+    Unreadable { what: &'static str, path: PathBuf, cause: io::Error },
+    #[error("the {what} {path} is not UTF-8, from byte {position} on")]
+    NotUtf8 { what: &'static str, path: PathBuf, position: usize },
+    #[error("the {what} {path} has more than {limit} bytes")]
+    TooLarge { what: &'static str, path: PathBuf, limit: usize },
+    #[error("the arguments {origin} are not valid: {cause}")]
+    Arguments { origin: String, cause: serde_json::Error },
+    #[error("the argument `{0}` is given twice")]
+    Twice(String),
+    #[error("a policy file has to be given with -p")]
+    NoPolicy,
+    #[error("a script has to be given with -s or --script")]
+    NoScript,
+}
+
+impl InputError {
+    /// Whether a limit was reached, as opposed to something being wrong.
+    pub(super) const fn is_excess(&self) -> bool {
+        matches!(self, Self::TooLarge { .. })
+    }
+}
+
+impl InputArguments {
+    pub(super) fn script(&self) -> Result<String, InputError> {
+        match (&self.script, &self.script_file) {
+            (Some(text), _) => Ok(text.clone()),
+            (None, Some(path)) => read("script", path, MAX_SCRIPT_BYTES),
+            (None, None) => Err(InputError::NoScript),
+        }
+    }
+
+    pub(super) fn policy(&self) -> Result<String, InputError> {
+        let path = self.policy_file.as_deref().ok_or(InputError::NoPolicy)?;
+        read("policy", path, MAX_POLICY_BYTES)
+    }
+
+    /// All arguments as one JSON object.
+    pub(super) fn arguments(&self) -> Result<String, InputError> {
+        let mut all = Map::new();
+        let mut add = |name: String, value: Value| match all.contains_key(&name) {
+            true => Err(InputError::Twice(name)),
+            false => {
+                all.insert(name, value);
+                Ok(())
+            }
+        };
+        if let Some(path) = &self.script_arguments_file {
+            let text = read("argument file", path, MAX_ARGUMENT_BYTES)?;
+            let Members(tagged) = serde_json::from_str::<Members<Tagged>>(&text)
+                .map_err(|cause| InputError::Arguments { origin: format!("in {}", path.display()), cause })?;
+            for (name, value) in tagged {
+                add(name, value.into())?;
+            }
+        }
+        if let Some(text) = &self.args_json {
+            let Members(plain) = serde_json::from_str::<Members<Value>>(text)
+                .map_err(|cause| InputError::Arguments { origin: "of --args-json".to_owned(), cause })?;
+            for (name, value) in plain {
+                add(name, value)?;
+            }
+        }
+        for (name, value) in &self.named {
+            add(name.clone(), Value::String(value.clone()))?;
+        }
+        Ok(Value::Object(all).to_string())
+    }
+}
+
+/// The members of an object as they stand there, so that one that stands twice is seen.
+struct Members<T>(Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+            type Value = Members<T>;
+            fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+                formatter.write_str("an object whose members are the variables")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = access.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Visitor(std::marker::PhantomData))
+    }
+}
+
+/// A value as AWS Rex writes it in its argument files.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::enum_variant_names, reason = "the names are those of the format")]
+enum Tagged {
+    StringValue(String),
+    IntegerValue(i32),
+    LongValue(i64),
+    DoubleValue(f64),
+    BooleanValue(bool),
+    ListValue(Vec<Tagged>),
+    MapValue(Members<Tagged>),
+}
+
+impl From<Tagged> for Value {
+    fn from(tagged: Tagged) -> Self {
+        match tagged {
+            Tagged::StringValue(text) => text.into(),
+            Tagged::IntegerValue(number) => number.into(),
+            Tagged::LongValue(number) => number.into(),
+            Tagged::DoubleValue(number) => number.into(),
+            Tagged::BooleanValue(boolean) => boolean.into(),
+            Tagged::ListValue(elements) => elements.into_iter().map(Self::from).collect(),
+            Tagged::MapValue(Members(members)) => members.into_iter().map(|(name, value)| (name, Self::from(value))).collect(),
+        }
+    }
+}
+
+fn read(what: &'static str, path: &Path, limit: usize) -> Result<String, InputError> {
+    let unreadable = |cause| InputError::Unreadable { what, path: path.to_owned(), cause };
+    let source: Box<dyn io::Read> = if path.as_os_str() == "-" {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(unreadable)?)
+    };
+    let mut content = Vec::new();
+    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    source.take(bound).read_to_end(&mut content).map_err(unreadable)?;
+    if content.len() > limit {
+        return Err(InputError::TooLarge { what, path: path.to_owned(), limit });
+    }
+    String::from_utf8(content).map_err(|error| InputError::NotUtf8 {
+        what,
+        path: path.to_owned(),
+        position: error.utf8_error().valid_up_to(),
+    })
+}

@@ -1,0 +1,36 @@
+//! The command `rex-runner`, a module for each of its parts.
+
+mod arguments;
+mod check;
+mod input;
+mod run;
+mod show;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+pub use arguments::Arguments;
+use arguments::Command;
+
+use crate::report::Report;
+
+/// Runs the command that the arguments name, and shows what came of it.
+///
+/// # Errors
+///
+/// When the result cannot be shown. Whatever else happens is part of the result.
+pub fn main() -> anyhow::Result<u8> {
+    let arguments = match Arguments::command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => arguments,
+        // Clap shows help on standard output with code 0, and mistakes on standard error with code 2.
+        Err(error) => {
+            error.print()?;
+            return Ok(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let (report, style): (Report, _) = match arguments.command {
+        None => (run::run(&arguments.run), &arguments.run.show),
+        Some(Command::Check(ref check)) => (check::check(check), &check.show),
+    };
+    show::show(&report, style)?;
+    Ok(report.exit_code())
+}

@@ -1,0 +1,53 @@
+//! `rex-runner -s … -p …`
+
+use std::sync::Arc;
+use std::thread;
+
+use super::arguments::{InputArguments, RunArguments};
+use super::input::InputError;
+use crate::audit::Destination;
+use crate::limits::Limits;
+use crate::platform;
+use crate::policy::Policy;
+use crate::report::{Outcome, Report};
+use crate::run::{Control, Job, Runner};
+
+pub(super) fn run(arguments: &RunArguments) -> Report {
+    platform::prepare_process();
+    let control = Control::new();
+    let interrupter = control.interrupter();
+    let limits = arguments.limits.limits();
+    let output = limits.output;
+    // Without a handler the signal would end the process, which is no harm but for the missing report.
+    let _ = ctrlc::set_handler(move || interrupter.interrupt());
+    match prepare(&arguments.input, limits, arguments.destination()) {
+        Ok((runner, job)) => runner.run(job, control),
+        Err(outcome) => Report::unstarted(outcome, output),
+    }
+}
+
+/// Reads and checks all input, and loads the sandbox at the same time.
+pub(super) fn prepare(input: &InputArguments, limits: Limits, audit: Destination) -> Result<(Runner, Job), Outcome> {
+    let rejected = |error: InputError| match error.is_excess() {
+        true => Outcome::Limit(error.to_string()),
+        false => Outcome::Invalid(error.to_string()),
+    };
+    let text = input.policy().map_err(rejected)?;
+    // Either takes some milliseconds. No script starts before both are there.
+    let policy = thread::Builder::new().name("policy".to_owned()).spawn(move || Policy::parse(&text));
+    let script = input.script().map_err(rejected)?;
+    let arguments = input.arguments().map_err(rejected)?;
+    let runner = Runner::new().map_err(|error| Outcome::HostFailed(error.to_string()));
+    let policy = policy
+        .map_err(|error| Outcome::HostFailed(error.to_string()))?
+        .join()
+        .map_err(|_| Outcome::HostFailed("the policy could not be read; this is a fault of the host".to_owned()))?
+        .map_err(|error| Outcome::Invalid(format!("the policy {} is not valid: {error}", input.policy_name())))?;
+    Ok((runner?, Job { script, arguments, policy: Arc::new(policy), limits, audit }))
+}
+
+impl InputArguments {
+    fn policy_name(&self) -> String {
+        self.policy_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,80 @@
+//! Reports on standard output and standard error.
+
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
+
+use super::arguments::{Format, ShowArguments};
+use crate::journal::Level;
+use crate::report::Report;
+
+/// Shows a report. A reader that has gone away is no error: the exit code still tells.
+pub(super) fn show(report: &Report, style: &ShowArguments) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    let shown = match style.output_format {
+        Format::Json => serde_json::to_writer(&mut output, report).map_err(io::Error::from),
+        Format::PrettyJson => serde_json::to_writer_pretty(&mut output, report).map_err(io::Error::from),
+        Format::Human => human(report, style.verbose, &mut output, &mut io::stderr().lock()),
+    };
+    match shown.and_then(|()| output.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        shown => shown,
+    }
+}
+
+/// The script's result on `output`, everything else on `errors`.
+fn human(report: &Report, verbose: bool, output: &mut impl Write, errors: &mut impl Write) -> io::Result<()> {
+    let least = if verbose { Level::Trace } else { Level::from_name(&std::env::var("LOG_LEVEL").unwrap_or_default()) };
+    let (bytes, entries) = report.left_out();
+    if entries > 0 {
+        writeln!(errors, "[{entries} earlier log entries are left out]")?;
+    }
+    for entry in report.logs().filter(|entry| entry.level >= least) {
+        writeln!(errors, "[{}] {}", entry.level.name(), printable(&entry.message))?;
+    }
+    if !report.output().is_empty() {
+        // A terminal obeys what it is sent; a pipe gets the script's result as it is.
+        let text = report.output();
+        if io::stdout().is_terminal() { writeln!(output, "{}", printable(text))? } else { writeln!(output, "{text}")? }
+    }
+    if bytes > 0 {
+        writeln!(errors, "[{bytes} bytes of the result are left out; raise --max-output to see them]")?;
+    }
+    if let Some(message) = report.error() {
+        writeln!(errors, "error: {}", printable(message))?;
+    }
+    if verbose {
+        let (allowed, denied) = report.decision_counts();
+        let usage = report.usage();
+        writeln!(errors, "--- run ---")?;
+        writeln!(errors, "decisions: {allowed} allowed, {denied} denied")?;
+        for denial in report.denials() {
+            writeln!(errors, "denied: {}", printable(&denial.to_string()))?;
+        }
+        writeln!(errors, "time: {} ms", usage.duration_ms)?;
+        writeln!(errors, "fuel: {}", usage.fuel)?;
+        writeln!(errors, "peak memory: {} bytes", usage.peak_memory)?;
+        writeln!(errors, "calls: {}", usage.calls)?;
+    }
+    Ok(())
+}
+
+/// Without what would move the cursor, colour the screen or forge a line.
+fn printable(text: &str) -> String {
+    let show = |character: char| match character {
+        '\n' | '\t' => character.to_string(),
+        _ if character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+            character.escape_unicode().to_string()
+        }
+        _ => character.to_string(),
+    };
+    text.chars().map(show).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_nothing_to_obey() {
+        assert_eq!(printable("a\u{1b}[31m\tb\n\u{202e}c\r"), "a\\u{1b}[31m\tb\n\\u{202e}c\\u{d}");
+    }
+}

@@ -1,0 +1,148 @@
+//! The only door to the machine.
+//!
+//! A capability describes the object that it opened and asks for a permit. The gate asks the policy, has the answer recorded, and only
+//! then gives the permit, without which no effect of [`crate::platform`] can be called.
+
+use std::marker::PhantomData;
+
+use crate::audit::{self, Audit, AuditError};
+use crate::journal::{DenialRecord, SharedJournal};
+use crate::limits::{RunClock, Stop};
+use crate::policy::{Action, Decider, EntityType, Request};
+
+/// What a permit is for, as a type: a function that reads takes a `Permit<Read, _>`, and nothing else will do.
+pub trait Act {
+    /// The same as a value.
+    const ACTION: Action;
+}
+
+macro_rules! acts {
+    ($($name:ident),*) => {
+        $(
+            #[doc = concat!("Permits for [`Action::", stringify!($name), "`].")]
+            #[derive(Debug)]
+            pub enum $name {}
+            impl Act for $name {
+                const ACTION: Action = Action::$name;
+            }
+        )*
+    };
+}
+acts!(Open, Read, Write, Create, Delete);
+
+/// What the policy is asked about: an object as it was found, not as it was called.
+pub trait Resource {
+    /// Its type, and its canonical path.
+    fn describe(&self) -> (EntityType, &str);
+}
+
+impl<R: Resource + ?Sized> Resource for std::sync::Arc<R> {
+    fn describe(&self) -> (EntityType, &str) {
+        (**self).describe()
+    }
+}
+
+/// A directory that is asked about by its path alone, because nothing is done to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directory<'p>(pub &'p str);
+
+impl Resource for Directory<'_> {
+    fn describe(&self) -> (EntityType, &str) {
+        (EntityType::Dir, self.0)
+    }
+}
+
+/// The policy's leave to do one thing with one object.
+#[derive(Debug)]
+#[must_use]
+pub struct Permit<A, R> {
+    // INVARIANT: private, and made in `Gate::permit` alone.
+    resource: R,
+    action: PhantomData<fn(A)>,
+}
+
+impl<A, R> Permit<A, R> {
+    /// The object.
+    pub fn resource(&self) -> &R {
+        &self.resource
+    }
+
+    /// The object.
+    pub fn into_resource(self) -> R {
+        self.resource
+    }
+}
+
+/// How the caller named a thing, for what the caller is told. What it resolved to is for the record alone.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Asked<'a> {
+    pub kind: EntityType,
+    pub path: &'a str,
+}
+
+/// Why there is no permit.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The policy does not allow it.
+    #[error("{0}")]
+    Denied(DenialRecord),
+    /// The answer could not be recorded. The run ends.
+    #[error(transparent)]
+    Unrecorded(#[from] AuditError),
+    /// The run has to end.
+    #[error(transparent)]
+    Stopped(#[from] Stop),
+}
+
+/// The door of one run.
+#[derive(Debug)]
+pub struct Gate {
+    decider: Decider,
+    principal: String,
+    journal: SharedJournal,
+    audit: Audit,
+    clock: RunClock,
+}
+
+impl Gate {
+    /// For one run, by one principal.
+    #[must_use]
+    pub fn new(decider: Decider, principal: String, journal: SharedJournal, audit: Audit, clock: RunClock) -> Self {
+        Self { decider, principal, journal, audit, clock }
+    }
+
+    /// Asks the policy and has the answer recorded.
+    ///
+    /// # Errors
+    ///
+    /// When the policy does not allow it, when its answer cannot be recorded, or when the run has to end.
+    pub fn permit<A: Act, R: Resource>(&mut self, asked: Asked<'_>, resource: R) -> Result<Permit<A, R>, Refusal> {
+        let (kind, id) = resource.describe();
+        let decision = self.decider.decide(Request { action: A::ACTION, kind, id });
+        let number = self.journal.lock().count(A::ACTION, decision.allowed);
+        self.audit.decision(&audit::DecisionRecord {
+            number,
+            principal: &self.principal,
+            action: A::ACTION,
+            kind,
+            id,
+            asked: asked.path,
+            decision: &decision,
+        })?;
+        if !decision.allowed {
+            let denial = DenialRecord {
+                decision: number,
+                principal: self.principal.clone(),
+                action: A::ACTION.to_string(),
+                resource: format!("{}::{:?}", asked.kind.name(), asked.path),
+                reason: decision.reason.to_string(),
+            };
+            self.journal.lock().deny(denial.clone());
+            return Err(Refusal::Denied(denial));
+        }
+        // A run that was given up while the policy was asked must have no effect any more.
+        self.clock.check()?;
+        Ok(Permit { resource, action: PhantomData })
+    }
+}

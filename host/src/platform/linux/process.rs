@@ -1,0 +1,40 @@
+//! What the host does to its own process.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Prepares the process: as many descriptors as it may have, and errors instead of death where a pipe's reader is gone.
+pub fn prepare_process() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it fails the limit stays as it was, and the cap on handles is what counts.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// Makes a file that is created readable and writable by its owner alone, and refuses to open a link.
+pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.mode(0o600).custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default())
+}
+
+/// Makes a part of this program's own image executable and read-only.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+pub fn publish_executable(start: *const u8, length: usize) -> io::Result<()> {
+    use rustix::mm::{MprotectFlags, mprotect};
+    #[expect(unsafe_code, reason = "this is one of the named modules: the guest's machine code lies in the program's own image")]
+    // SAFETY: the one caller, `sandbox::artifact`, passes the text section of the embedded artifact, which is a constant of this program
+    // that begins and ends on a page and that nothing writes to or runs yet. Giving its pages the rights READ and EXEC takes nothing from
+    // those who read it.
+    unsafe {
+        mprotect(start.cast_mut().cast(), length, MprotectFlags::READ | MprotectFlags::EXEC).map_err(Into::into)
+    }
+}
+
+/// The number of the user that this process acts as.
+pub(crate) fn user_number() -> String {
+    rustix::process::geteuid().as_raw().to_string()
+}

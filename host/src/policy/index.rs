@@ -1,0 +1,177 @@
+//! Which statements of a policy can matter to a request.
+//!
+//! Cedar evaluates every statement of a set for every request. Here statements are put in order by the action and the resource in
+//! their scope when the policy is loaded, and Cedar is given those whose scope may match. A statement whose scope does not match cannot
+//! be satisfied and cannot fail, so the answer is the one that the whole set would give; a property test compares the two.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use cedar_policy::{
+    ActionConstraint, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy as Statement, PolicySet, ResourceConstraint,
+};
+
+use super::schema::{Action, EntityType};
+use crate::platform::parent;
+
+/// The statements by action, and what of the hierarchy of directories they mention.
+#[derive(Debug)]
+pub(super) struct Index {
+    buckets: HashMap<Action, Bucket>,
+    /// Every directory that any statement names, whether in its scope or in a condition. An ancestor that no statement names can make no
+    /// difference, so that these are the only parents that a request has to have.
+    directories: HashMap<String, EntityUid>,
+    type_names: HashMap<EntityType, EntityTypeName>,
+    actions: HashMap<Action, Entity>,
+}
+
+/// The statements that one action concerns.
+#[derive(Debug, Default)]
+struct Bucket {
+    /// Their scope names no single resource.
+    anywhere: Vec<Statement>,
+    /// Their scope names this directory with all below it, or this object. The number is the anchor's, for a compact key.
+    anchored: HashMap<(EntityType, String), (usize, Vec<Statement>)>,
+    /// Whether some statement has a condition, which may look at attributes.
+    conditions: bool,
+}
+
+/// What of an [`Index`] one request needs.
+#[derive(Debug)]
+pub(super) struct Candidates<'i> {
+    /// The same for two requests of one action exactly if they have the same statements.
+    pub(super) key: Vec<usize>,
+    bucket: Option<&'i Bucket>,
+    anchored: Vec<&'i [Statement]>,
+    /// The parents that the resource has to have.
+    pub(super) parents: Vec<&'i EntityUid>,
+}
+
+impl Candidates<'_> {
+    /// The statements, for Cedar.
+    pub(super) fn statements(&self) -> impl Iterator<Item = &Statement> {
+        let anywhere = self.bucket.map(|bucket| bucket.anywhere.as_slice()).unwrap_or_default();
+        self.anchored.iter().copied().chain([anywhere]).flatten()
+    }
+
+    /// Whether some statement may look at the resource's attributes.
+    pub(super) fn needs_attributes(&self) -> bool {
+        self.bucket.is_some_and(|bucket| bucket.conditions)
+    }
+}
+
+impl Index {
+    pub(super) fn new(set: &PolicySet, schema_actions: &Entities) -> Self {
+        let actions: HashMap<Action, Entity> = Action::ALL
+            .iter()
+            .filter_map(|action| {
+                let name = format!("{}::Action", action.namespace()).parse().ok()?;
+                let uid = EntityUid::from_type_name_and_id(name, EntityId::new(action.name()));
+                schema_actions.get(&uid).map(|entity| (*action, entity.clone()))
+            })
+            .collect();
+        let type_names: HashMap<_, _> =
+            EntityType::ALL.iter().filter_map(|kind| Some((*kind, kind.name().parse().ok()?))).collect();
+
+        let mut index = Self { buckets: HashMap::new(), directories: HashMap::new(), type_names, actions };
+        let mut anchors = BTreeMap::new();
+        for statement in set.policies() {
+            for literal in statement.entity_literals() {
+                if literal.type_name().to_string() == EntityType::Dir.name() {
+                    index.directories.insert(literal.id().unescaped().to_owned(), literal);
+                }
+            }
+            let anchor = anchor(&statement.resource_constraint());
+            for action in Action::ALL {
+                if !index.concerns(&statement.action_constraint(), *action, schema_actions) {
+                    continue;
+                }
+                let bucket = index.buckets.entry(*action).or_default();
+                bucket.conditions |= statement.has_non_scope_constraint();
+                match &anchor {
+                    Anchor::Anywhere => bucket.anywhere.push(statement.clone()),
+                    Anchor::At(kind, id) => {
+                        let next = anchors.len();
+                        let number = *anchors.entry((*kind, id.clone())).or_insert(next);
+                        bucket.anchored.entry((*kind, id.clone())).or_insert((number, Vec::new())).1.push(statement.clone());
+                    }
+                    Anchor::Nowhere => {}
+                }
+            }
+        }
+        index
+    }
+
+    /// Whether the scope's action matches. Unknown actions match nothing; a validated policy has none.
+    fn concerns(&self, constraint: &ActionConstraint, action: Action, schema_actions: &Entities) -> bool {
+        let Some(uid) = self.actions.get(&action).map(Entity::uid) else {
+            return true;
+        };
+        match constraint {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(named) => *named == uid,
+            ActionConstraint::In(named) => {
+                named.iter().any(|named| *named == uid || schema_actions.is_ancestor_of(named, &uid))
+            }
+        }
+    }
+
+    /// The action with the groups that it is in.
+    pub(super) fn action(&self, action: Action) -> Option<&Entity> {
+        self.actions.get(&action)
+    }
+
+    pub(super) fn type_name(&self, kind: EntityType) -> Option<&EntityTypeName> {
+        self.type_names.get(&kind)
+    }
+
+    /// What a request about a file or directory needs.
+    pub(super) fn candidates(&self, action: Action, kind: EntityType, path: &str) -> Candidates<'_> {
+        let bucket = self.buckets.get(&action);
+        let mut found = Candidates { key: Vec::new(), bucket, anchored: Vec::new(), parents: Vec::new() };
+        let mut anchor = |kind: EntityType, id: &str| {
+            // Without statements at anchors there is nothing to look up.
+            if let Some(bucket) = bucket.filter(|bucket| !bucket.anchored.is_empty())
+                && let Some((number, statements)) = bucket.anchored.get(&(kind, id.to_owned()))
+            {
+                found.key.push(*number);
+                found.anchored.push(statements);
+            }
+        };
+        anchor(kind, path);
+        let mut directory = path;
+        while directory != "/" {
+            directory = parent(directory);
+            if let Some(uid) = self.directories.get(directory) {
+                anchor(EntityType::Dir, directory);
+                found.parents.push(uid);
+            }
+        }
+        found
+    }
+
+    /// Directories named in the policy.
+    pub(super) fn directories(&self) -> BTreeSet<&str> {
+        self.directories.keys().map(String::as_str).collect()
+    }
+}
+
+/// The resource in a statement's scope.
+enum Anchor {
+    Anywhere,
+    At(EntityType, String),
+    /// A resource of a type that no request is about.
+    Nowhere,
+}
+
+fn anchor(constraint: &ResourceConstraint) -> Anchor {
+    match constraint {
+        ResourceConstraint::Any | ResourceConstraint::Is(_) => Anchor::Anywhere,
+        ResourceConstraint::In(uid) | ResourceConstraint::IsIn(_, uid) | ResourceConstraint::Eq(uid) => {
+            let name = uid.type_name().to_string();
+            match EntityType::ALL.iter().find(|kind| kind.name() == name) {
+                Some(kind) => Anchor::At(*kind, uid.id().unescaped().to_owned()),
+                None => Anchor::Nowhere,
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! From a policy's text to a policy that can be asked.
+
+use cedar_policy::{
+    AuthorizationError, ParseErrors, PolicySet, SchemaError, ValidationMode, ValidationWarning, Validator,
+};
+use cedar_policy::entities_errors::EntitiesError;
+use miette::Diagnostic;
+
+use super::index::Index;
+use super::schema;
+use crate::limits::MAX_POLICY_BYTES;
+
+/// How many faults an error lists.
+const MAX_FAULTS: usize = 10;
+
+/// A policy that passed every check. It does not change; any number of runs may share it.
+#[derive(Debug)]
+pub struct Policy {
+    pub(super) index: Index,
+    digest: String,
+}
+
+/// A place in the policy's text. Both count from 1, the column in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// One thing that is wrong with a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Fault {
+    pub place: Option<Place>,
+    pub message: String,
+}
+
+/// Why a policy is refused. Nothing runs under it.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// Too long.
+    #[error("the policy is longer than {MAX_POLICY_BYTES} bytes")]
+    TooLarge,
+    /// No statement in it.
+    #[error("the policy is empty, so that everything would be denied; if that is meant, write `forbid(principal, action, resource);`")]
+    Empty,
+    /// Not Cedar, or not valid under the schema.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Fault>),
+    /// A template, which nothing here could fill in.
+    #[error("the policy has a template (`?principal` or `?resource`), and templates cannot be linked here: name the entity instead")]
+    Template,
+    /// The built-in schema is broken.
+    #[error("the built-in schema cannot be used: {0}")]
+    Schema(#[from] Box<SchemaError>),
+    /// The built-in schema's actions are broken.
+    #[error("the built-in schema's actions cannot be used: {0}")]
+    Actions(#[from] Box<EntitiesError>),
+}
+
+impl Policy {
+    /// Parses and validates strictly. A warning that a statement can never apply counts as an error: it is a typing mistake, and
+    /// Cedar would run without the statement.
+    ///
+    /// # Errors
+    ///
+    /// See [`PolicyError`].
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        if text.len() > MAX_POLICY_BYTES {
+            return Err(PolicyError::TooLarge);
+        }
+        let set: PolicySet = text.parse().map_err(|errors: ParseErrors| {
+            PolicyError::Invalid(errors.iter().take(MAX_FAULTS).map(|error| fault(text, error)).collect())
+        })?;
+        if set.templates().next().is_some() {
+            return Err(PolicyError::Template);
+        }
+        if set.is_empty() {
+            return Err(PolicyError::Empty);
+        }
+        let schema = schema::schema().map_err(Box::new)?;
+        let index = Index::new(&set, &schema.action_entities().map_err(Box::new)?);
+        let verdict = Validator::new(schema).validate(&set, ValidationMode::Strict);
+        let impossible = verdict.validation_warnings().filter(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)));
+        let faults: Vec<_> = verdict
+            .validation_errors()
+            .map(|error| fault(text, error))
+            .chain(impossible.map(|warning| fault(text, warning)))
+            .take(MAX_FAULTS)
+            .collect();
+        if !faults.is_empty() {
+            return Err(PolicyError::Invalid(faults));
+        }
+        Ok(Self { index, digest: crate::audit::digest(text.as_bytes()) })
+    }
+
+    /// SHA-256 of the text, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+/// What Cedar says of an error in evaluation, in one line.
+pub(super) fn evaluation_error(error: &AuthorizationError) -> String {
+    let AuthorizationError::PolicyEvaluationError(error) = error;
+    format!("{}: {}", error.policy_id(), error.inner())
+}
+
+fn fault(text: &str, diagnostic: &dyn Diagnostic) -> Fault {
+    let offset = diagnostic.labels().and_then(|mut labels| labels.next()).map(|label| label.offset());
+    let help = diagnostic.help().map(|help| format!(" ({help})")).unwrap_or_default();
+    Fault { place: offset.map(|offset| place(text, offset)), message: format!("{diagnostic}{help}") }
+}
+
+fn place(text: &str, offset: usize) -> Place {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |index| index + 1);
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    Place { line: before.matches('\n').count() + 1, column }
+}
+
+fn list(faults: &[Fault]) -> String {
+    let one = |fault: &Fault| match fault.place {
+        Some(place) => format!("line {}, column {}: {}", place.line, place.column, fault.message),
+        None => fault.message.clone(),
+    };
+    faults.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Policy::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_syntax_error_has_its_place() {
+        let message = error("permit(principal, action, resource);\npermit(principal, action, ressource);");
+        assert!(message.starts_with("line 2, column 27: "), "{message}");
+    }
+
+    /// Cedar skips a statement that fails, so a mistyped `forbid` would let everything through.
+    #[test]
+    fn what_the_schema_does_not_know_is_refused_with_its_place() {
+        for (scope, word) in [
+            (r#"forbid(principal, action == file_system::Action::"raed", resource);"#, "raed"),
+            (r#"forbid(principal, action, resource in file_sistem::Dir::"/x");"#, "file_sistem"),
+            (r#"forbid(principal, action == file_system::Action::"read", resource) when { resource.paht == "/x" };"#, "paht"),
+            (r#"forbid(principal, action == file_system::Action::"read", resource) when { context.x == 1 };"#, "x"),
+            (r#"forbid(principal == Usr::"root", action, resource);"#, "Usr"),
+            (r#"permit(principal, action == file_system::Action::"read", resource) when { resource.path in ["a"] };"#, "line 1"),
+        ] {
+            let message = error(scope);
+            assert!(message.contains(word) && message.contains("line 1, column"), "{scope}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_statement_that_can_never_apply_is_refused() {
+        let message = error(r#"forbid(principal, action == file_system::Action::"write", resource is file_system::Dir);"#);
+        assert!(message.contains("line 1"), "{message}");
+    }
+
+    #[test]
+    fn empty_templates_and_too_much_are_refused() {
+        assert!(matches!(Policy::parse(" // nothing\n"), Err(PolicyError::Empty)));
+        assert!(matches!(Policy::parse("permit(principal == ?principal, action, resource);"), Err(PolicyError::Template)));
+        assert!(matches!(Policy::parse(&" ".repeat(MAX_POLICY_BYTES + 1)), Err(PolicyError::TooLarge)));
+    }
+
+    #[test]
+    fn places_count_characters() {
+        assert_eq!(place("é\naé.x", 6), Place { line: 2, column: 4 });
+        assert_eq!(place("abc", 99), Place { line: 1, column: 4 });
+    }
+}

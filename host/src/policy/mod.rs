@@ -1,0 +1,15 @@
+//! The policy: parsed, validated against the schema, and asked.
+//!
+//! * [`schema`] is what a policy can speak of;
+//! * [`load`] refuses every policy that Cedar might read otherwise than its author meant;
+//! * [`index`] finds the few statements that can matter to a request, which Cedar would look for one by one;
+//! * [`decide`] asks Cedar and explains the answer.
+
+pub mod decide;
+mod index;
+mod load;
+pub mod schema;
+
+pub use decide::{Decider, Decision, Reason, Request};
+pub use load::{Policy, PolicyError, Place};
+pub use schema::{Action, EntityType};

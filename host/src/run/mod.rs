@@ -1,0 +1,259 @@
+//! One script, from its text to its report.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::audit::{Audit, Destination, digest};
+use crate::capability::State;
+use crate::gate::Gate;
+use crate::journal::{Cause, SharedJournal};
+use crate::limits::{Limits, MAX_SCRIPT_BYTES, RunClock, Stop};
+use crate::platform::{self, FileSystem};
+use crate::policy::{Decider, Policy};
+use crate::report::{Digests, Outcome, Report, Usage};
+use crate::sandbox::bindings::exports::rex::host::script::{Fault, ScriptError};
+use crate::sandbox::{Limit, Sandbox, SandboxError, THREAD_STACK, Task, Verdict};
+
+/// How long a run that has to end may take for it, before it is given up. A host call can be stuck in the kernel, on a dead network
+/// file system for example, where nothing can wake it.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// What runs scripts. It may be shared, and may run any number of them at the same time.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    sandbox: Arc<Sandbox>,
+    files: Arc<FileSystem>,
+    principal: String,
+}
+
+/// One script with all that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The script's text.
+    pub script: String,
+    /// A JSON object. Each of its members becomes a variable.
+    pub arguments: String,
+    /// What the script may do.
+    pub policy: Arc<Policy>,
+    /// What bounds it.
+    pub limits: Limits,
+    /// Where decisions are recorded.
+    pub audit: Destination,
+}
+
+/// Why nothing can be run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// No sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The operating system offers no way to open files safely.
+    #[error("{0}")]
+    Platform(#[from] platform::Error),
+}
+
+/// The line on which a run hears that it has to end.
+#[derive(Debug)]
+pub struct Control {
+    sender: Sender<Event>,
+    inbox: Receiver<Event>,
+}
+
+/// Ends a run from another thread.
+#[derive(Debug, Clone)]
+pub struct Interrupter(Sender<Event>);
+
+#[derive(Debug)]
+enum Event {
+    Interrupted,
+    Finished(Outcome, Usage),
+}
+
+impl Control {
+    /// For one run.
+    #[must_use]
+    pub fn new() -> Self {
+        let (sender, inbox) = channel();
+        Self { sender, inbox }
+    }
+
+    /// What ends the run.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(self.sender.clone())
+    }
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Interrupter {
+    /// Ends the run at once. Does nothing when it is over.
+    pub fn interrupt(&self) {
+        let _ = self.0.send(Event::Interrupted);
+    }
+}
+
+impl Runner {
+    /// Loads what every run needs. The principal is the name of the operating system's user that this process runs as.
+    ///
+    /// # Errors
+    ///
+    /// See [`RunnerError`].
+    pub fn new() -> Result<Self, RunnerError> {
+        Ok(Self { sandbox: Arc::new(Sandbox::load()?), files: Arc::new(FileSystem::open()?), principal: platform::user_name() })
+    }
+
+    /// Runs a script. Always gives a report: within the job's time limit and a little more, whatever the script does.
+    pub fn run(&self, job: Job, control: Control) -> Report {
+        self.perform(Task::Run, job, control)
+    }
+
+    /// Compiles a script as a run would, and runs nothing.
+    pub fn check(&self, job: Job, control: Control) -> Report {
+        self.perform(Task::Check, job, control)
+    }
+
+    fn perform(&self, task: Task, job: Job, control: Control) -> Report {
+        let clock = RunClock::start(job.limits.timeout);
+        let journal = SharedJournal::default();
+        let digests = Digests {
+            script_sha256: digest(job.script.as_bytes()),
+            policy_sha256: job.policy.digest().to_owned(),
+            guest_sha256: self.sandbox.guest_digest(),
+        };
+        let limit = job.limits.output;
+        let (mut outcome, usage, audit) = match self.start(task, job, &clock, &journal, &digests, control.sender) {
+            Ok(audit) => {
+                let (outcome, usage) = self.watch(&control.inbox, &clock);
+                (outcome, usage, Some(audit))
+            }
+            Err(outcome) => (outcome, Usage::default(), None),
+        };
+        if let Some(Err(error)) = audit.map(|audit| audit.ended(outcome.name(), outcome.exit_code())) {
+            outcome = Outcome::Unrecorded(error.to_string());
+        }
+        let usage = Usage { duration_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX), ..usage };
+        Report::new(outcome, usage, digests, &journal.lock(), limit)
+    }
+
+    /// Starts the thread that the script runs on.
+    fn start(
+        &self,
+        task: Task,
+        job: Job,
+        clock: &RunClock,
+        journal: &SharedJournal,
+        digests: &Digests,
+        sender: Sender<Event>,
+    ) -> Result<Audit, Outcome> {
+        if job.script.len() > MAX_SCRIPT_BYTES {
+            return Err(Outcome::Limit(format!("the script has {} bytes, and may have {MAX_SCRIPT_BYTES}", job.script.len())));
+        }
+        if job.script.trim().is_empty() {
+            return Err(Outcome::Invalid("the script is empty".to_owned()));
+        }
+        let failed = |error: std::io::Error| Outcome::HostFailed(error.to_string());
+        let unrecorded = |error: crate::audit::AuditError| Outcome::Unrecorded(error.to_string());
+        let open = |destination| Audit::open(destination, random_id().unwrap_or_default()).map_err(unrecorded);
+        // A check decides nothing.
+        let audit = if task == Task::Run { open(&job.audit)? } else { open(&Destination::Report)? };
+        audit
+            .started(&digests.script_sha256, &digests.policy_sha256, &digests.guest_sha256, &self.principal)
+            .map_err(unrecorded)?;
+        let decider = Decider::new(Arc::clone(&job.policy), &self.principal);
+        let gate = Gate::new(decider, self.principal.clone(), journal.clone(), audit.clone(), clock.clone());
+        let state = State::new(gate, journal.clone(), clock.clone(), job.limits.clone(), Arc::clone(&self.files));
+        let (sandbox, journal) = (Arc::clone(&self.sandbox), journal.clone());
+        thread::Builder::new()
+            .name("script".to_owned())
+            .stack_size(THREAD_STACK)
+            .spawn(move || {
+                let (verdict, fuel) = sandbox.perform(task, state, &job.limits, &job.script, &job.arguments);
+                let usage = Usage { fuel, ..Usage::default() };
+                // Nobody listens when the run was given up.
+                let _ = sender.send(Event::Finished(judge(verdict, &job.limits, &journal), usage));
+            })
+            .map(|_| audit)
+            .map_err(failed)
+    }
+
+    /// Waits for the end of a run, and sees to it that it comes.
+    fn watch(&self, inbox: &Receiver<Event>, clock: &RunClock) -> (Outcome, Usage) {
+        let reason = match inbox.recv_timeout(clock.remaining()) {
+            Ok(Event::Finished(outcome, usage)) => return (outcome, usage),
+            Ok(Event::Interrupted) => Stop::Signal,
+            Err(RecvTimeoutError::Timeout) => Stop::Deadline,
+            Err(RecvTimeoutError::Disconnected) => return (thread_died(), Usage::default()),
+        };
+        clock.stop(reason);
+        self.sandbox.wake();
+        loop {
+            match inbox.recv_timeout(GRACE) {
+                Ok(Event::Finished(outcome, usage)) => return (outcome, usage),
+                Ok(Event::Interrupted) => {}
+                Err(RecvTimeoutError::Disconnected) => return (thread_died(), Usage::default()),
+                Err(RecvTimeoutError::Timeout) => {
+                    let limit = if reason == Stop::Signal { Limit::Interrupted } else { Limit::Time };
+                    return (Outcome::Limit(format!("{}, in the middle of a call that could not be ended", describe(limit, None))), Usage::default());
+                }
+            }
+        }
+    }
+}
+
+fn thread_died() -> Outcome {
+    Outcome::HostFailed("the thread that ran the script broke down; this is a fault of the host".to_owned())
+}
+
+fn judge(verdict: Verdict, limits: &Limits, journal: &SharedJournal) -> Outcome {
+    match verdict {
+        Verdict::Answer(Ok(value)) => Outcome::Finished { text: value.text, json: value.json },
+        Verdict::Compiles => Outcome::Finished { text: String::new(), json: "null".to_owned() },
+        Verdict::Answer(Err(ScriptError { fault, message, position, cause })) => {
+            let position = position.map(|position| (position.line, position.column));
+            // The guest may claim what it likes: what happened is in the journal.
+            match (fault, cause.and_then(|number| journal.lock().cause(number))) {
+                (Fault::Arguments, _) => Outcome::Invalid(message),
+                (Fault::Syntax, _) => Outcome::SyntaxError { message, position },
+                (Fault::Runtime, None) => Outcome::ScriptError { message, position },
+                (Fault::Runtime, Some(Cause::Denial)) => Outcome::Denied { message, position },
+                (Fault::Runtime, Some(Cause::Excess)) => Outcome::Limit(message),
+            }
+        }
+        Verdict::Limit(limit) => Outcome::Limit(describe(limit, Some(limits))),
+        Verdict::Unrecorded(message) => Outcome::Unrecorded(message),
+        Verdict::Crash(message) => {
+            Outcome::ScriptError { message: format!("the interpreter gave up: {message}"), position: None }
+        }
+    }
+}
+
+fn describe(limit: Limit, limits: Option<&Limits>) -> String {
+    match (limit, limits) {
+        (Limit::Time, Some(limits)) => format!("the script ran for longer than {:?} (--timeout)", limits.timeout),
+        (Limit::Time, None) => "the time limit was reached (--timeout)".to_owned(),
+        (Limit::Fuel, Some(limits)) => format!("the script used up its {} units of fuel (--fuel)", limits.fuel),
+        (Limit::Fuel, None) => "the script used up its fuel (--fuel)".to_owned(),
+        (Limit::Memory, Some(limits)) => format!("the script needed more than {} bytes of memory (--max-memory)", limits.memory),
+        (Limit::Memory, None) => "the script needed more memory than it may have (--max-memory)".to_owned(),
+        (Limit::Stack, _) => "the script needed more stack than there is: its data or its calls are nested too deeply".to_owned(),
+        (Limit::Interrupted, _) => "the run was interrupted from outside".to_owned(),
+    }
+}
+
+/// 128 bits that nobody has drawn before, in hexadecimal.
+///
+/// # Errors
+///
+/// When the operating system has no random numbers.
+pub fn random_id() -> std::io::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    Ok(bytes.iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}")))
+}

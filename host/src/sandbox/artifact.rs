@@ -1,0 +1,58 @@
+//! The guest as machine code, embedded in this program by the build script.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use wasmtime::component::Component;
+use wasmtime::{Config, CustomCodeMemory, Engine, Result};
+
+use crate::platform;
+
+/// The largest page of the processors that this runs on, in bytes.
+const PAGE: usize = 64 << 10;
+
+/// Begins on a page, so that the code in it can be made executable where it is.
+#[repr(C, align(65536))]
+struct Paged<B: ?Sized>(B);
+
+static GUEST: &Paged<[u8]> = &Paged(*include_bytes!(concat!(env!("OUT_DIR"), "/guest.cwasm")));
+static COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest.wasm"));
+
+/// SHA-256 of the component that the machine code was made from.
+pub(super) fn digest() -> String {
+    crate::audit::digest(COMPONENT)
+}
+
+/// Adds to the settings what running the embedded code in place needs.
+pub(super) fn configure(mut config: Config) -> Config {
+    config.with_custom_code_memory(Some(Arc::new(Image)));
+    config
+}
+
+/// Makes the embedded code callable. It is mapped with the program and read from disk page by page as it is used.
+pub(super) fn load(engine: &Engine) -> Result<Component> {
+    #[expect(unsafe_code, reason = "this is one of the named modules: wasmtime cannot know that the bytes are its own")]
+    // SAFETY: the bytes are what `Engine::precompile_component` gave to the build script of this very program. They are a constant: they
+    // live as long as the program and nothing writes to them.
+    unsafe {
+        Component::deserialize_raw(engine, NonNull::from(&GUEST.0))
+    }
+}
+
+/// This program's own pages.
+struct Image;
+
+impl CustomCodeMemory for Image {
+    fn required_alignment(&self) -> usize {
+        PAGE.min(4096)
+    }
+
+    fn publish_executable(&self, start: *const u8, length: usize) -> Result<()> {
+        platform::publish_executable(start, length).map_err(Into::into)
+    }
+
+    /// The code stays executable for other sandboxes of this process. It is read-only all the same.
+    fn unpublish_executable(&self, _: *const u8, _: usize) -> Result<()> {
+        Ok(())
+    }
+}
