@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use anyhow::{Context as _, Result, anyhow};
+use sha2::{Digest as _, Sha256};
 
 #[path = "src/sandbox/config.rs"]
 mod config;
@@ -28,6 +29,7 @@ fn main() -> Result<()> {
         .map_err(|error| anyhow!("{} does not compile: {error:#}", component.display()))?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("guest.cwasm"), compiled)?;
-    fs::write(out.join("guest.wasm"), bytes)?;
+    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    println!("cargo::rustc-env=REX_GUEST_SHA256={digest}");
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! their scope when the policy is loaded, and Cedar is given those whose scope may match. A statement whose scope does not match cannot
 //! be satisfied and cannot fail, so the answer is the one that the whole set would give; a property test compares the two.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use cedar_policy::{
     ActionConstraint, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy as Statement, PolicySet, ResourceConstraint,
@@ -147,11 +147,6 @@ impl Index {
             }
         }
         found
-    }
-
-    /// Directories named in the policy.
-    pub(super) fn directories(&self) -> BTreeSet<&str> {
-        self.directories.keys().map(String::as_str).collect()
     }
 }
 

@@ -30,7 +30,6 @@ pub struct Place {
 
 /// One thing that is wrong with a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Fault {
     pub place: Option<Place>,
     pub message: String,
@@ -174,7 +173,7 @@ mod tests {
 
     #[test]
     fn places_count_characters() {
-        assert_eq!(place("é\naé.x", 6), Place { line: 2, column: 4 });
+        assert_eq!(place("é\naé.x", 6), Place { line: 2, column: 3 });
         assert_eq!(place("abc", 99), Place { line: 1, column: 4 });
     }
 }

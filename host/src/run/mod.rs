@@ -125,7 +125,7 @@ impl Runner {
         let digests = Digests {
             script_sha256: digest(job.script.as_bytes()),
             policy_sha256: job.policy.digest().to_owned(),
-            guest_sha256: self.sandbox.guest_digest(),
+            guest_sha256: self.sandbox.guest_digest().to_owned(),
         };
         let limit = job.limits.output;
         let (mut outcome, usage, audit) = match self.start(task, job, &clock, &journal, &digests, control.sender) {

@@ -16,12 +16,9 @@ const PAGE: usize = 64 << 10;
 struct Paged<B: ?Sized>(B);
 
 static GUEST: &Paged<[u8]> = &Paged(*include_bytes!(concat!(env!("OUT_DIR"), "/guest.cwasm")));
-static COMPONENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest.wasm"));
 
-/// SHA-256 of the component that the machine code was made from.
-pub(super) fn digest() -> String {
-    crate::audit::digest(COMPONENT)
-}
+/// SHA-256 of the component that the machine code was made from, in hexadecimal.
+pub(super) const DIGEST: &str = env!("REX_GUEST_SHA256");
 
 /// Adds to the settings what running the embedded code in place needs.
 pub(super) fn configure(mut config: Config) -> Config {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 
+use grep_matcher::LineTerminator;
 use grep_regex::RegexMatcherBuilder;
 use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder, Sink, SinkMatch};
 
@@ -193,7 +194,6 @@ pub(super) fn page(state: &State, permit: &ReadPermit, count: u64) -> Answer<(Ve
 /// The lines that match.
 pub(super) fn search(state: &State, permit: &ReadPermit, options: &SearchOptions) -> Answer<Vec<MatchLine>> {
     let matcher = RegexMatcherBuilder::new()
-        .line_terminator(Some(b'\n'))
         .crlf(true)
         .size_limit(MAX_REGEX)
         .dfa_size_limit(MAX_REGEX)
@@ -202,6 +202,7 @@ pub(super) fn search(state: &State, permit: &ReadPermit, options: &SearchOptions
         .map_err(|error| Failure::of(ErrorKind::InvalidArguments, format!("the pattern is no regular expression: {error}")))?;
     let reader = open(state, permit)?;
     let mut searcher = SearcherBuilder::new()
+        .line_terminator(LineTerminator::crlf())
         .invert_match(options.invert)
         .line_number(true)
         .binary_detection(BinaryDetection::none())
