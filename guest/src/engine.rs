@@ -61,9 +61,7 @@ impl Language {
 
     pub(crate) fn run(&self, source: &str, scope: &mut Scope) -> Result<Dynamic, ScriptError> {
         let ast = self.compile(source, scope)?;
-        self.engine
-            .eval_ast_with_scope::<Dynamic>(scope, &ast)
-            .map_err(|error| error::to_host(&error, Fault::Runtime))
+        self.engine.eval_ast_with_scope::<Dynamic>(scope, &ast).map_err(|error| error::to_host(&error, Fault::Runtime))
     }
 
     /// A script's function takes precedence over a native one of as many parameters, and, called as a method, over one with a parameter

@@ -93,9 +93,8 @@ pub(crate) fn to_host(error: &EvalAltResult, fault: Fault) -> ScriptError {
     {
         cause = map.get(CAUSE).and_then(|id| id.as_int().ok()).and_then(|id| u64::try_from(id).ok());
         let text = |key| map.get(key).map(|value| value::text(value)).unwrap_or_default();
-        let place = position
-            .map(|position| format!(" (line {}, position {})", position.line, position.column))
-            .unwrap_or_default();
+        let place =
+            position.map(|position| format!(" (line {}, position {})", position.line, position.column)).unwrap_or_default();
         message = Some(format!("{}: {}: {}{place}", text("source"), text("kind"), text("message")));
     }
     ScriptError { fault, message: message.unwrap_or_else(|| error.to_string()), position, cause }
@@ -103,8 +102,5 @@ pub(crate) fn to_host(error: &EvalAltResult, fault: Fault) -> ScriptError {
 
 fn position(position: Position) -> Option<script::Position> {
     let to_u32 = |number: usize| u32::try_from(number).ok();
-    Some(script::Position {
-        line: position.line().and_then(to_u32)?,
-        column: position.position().and_then(to_u32).unwrap_or(0),
-    })
+    Some(script::Position { line: position.line().and_then(to_u32)?, column: position.position().and_then(to_u32).unwrap_or(0) })
 }

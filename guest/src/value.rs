@@ -12,14 +12,40 @@ use crate::api::file_system::DirEntry;
 /// Arrays and maps in arrays and maps, at most, in a value that becomes JSON.
 const MAX_DEPTH: usize = 64;
 
-/// As the language prints it; nothing for `()`.
+/// As the language prints it, with the names of constants; nothing for `()`.
 pub(crate) fn text(value: &Dynamic) -> String {
-    if value.is_unit() {
-        return String::new();
-    }
-    match value.read_lock::<Constant>() {
-        Some(constant) => constant.name().to_owned(),
-        None => value.to_string(),
+    if value.is_unit() { String::new() } else { Text { value, nested: false }.to_string() }
+}
+
+struct Text<'v> {
+    value: &'v Dynamic,
+    nested: bool,
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let nested = |value| Text { value, nested: true };
+        if let Ok(array) = self.value.as_array_ref() {
+            formatter.write_str("[")?;
+            for (index, element) in array.iter().enumerate() {
+                let separator = if index == 0 { "" } else { ", " };
+                write!(formatter, "{separator}{}", nested(element))?;
+            }
+            formatter.write_str("]")
+        } else if let Ok(map) = self.value.as_map_ref() {
+            formatter.write_str("#{")?;
+            for (index, (name, member)) in map.iter().enumerate() {
+                let separator = if index == 0 { "" } else { ", " };
+                write!(formatter, "{separator}{name:?}: {}", nested(member))?;
+            }
+            formatter.write_str("}")
+        } else if let Some(constant) = self.value.read_lock::<Constant>() {
+            formatter.write_str(constant.name())
+        } else if self.nested {
+            write!(formatter, "{:?}", self.value)
+        } else {
+            write!(formatter, "{}", self.value)
+        }
     }
 }
 
@@ -168,6 +194,18 @@ mod tests {
         ] {
             assert_eq!(to_json(&engine.eval::<Dynamic>(script).unwrap()).unwrap(), json, "{script}");
         }
+    }
+
+    #[test]
+    fn text_is_as_the_language_prints_it() {
+        let engine = Engine::new();
+        for script in ["[1, \"two\", 3.0, true, (), 'c', #{\"a\": [1]}]", "\"x\"", "1.5", "#{}"] {
+            let value = engine.eval::<Dynamic>(script).unwrap();
+            assert_eq!(text(&value), value.to_string(), "{script}");
+        }
+        assert_eq!(text(&Dynamic::UNIT), "");
+        let constant = Dynamic::from(Constant::new("IoErrorKind", "NotFound"));
+        assert_eq!(text(&vec![constant].into()), "[NotFound]");
     }
 
     #[test]

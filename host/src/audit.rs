@@ -73,7 +73,12 @@ pub struct DecisionRecord<'r> {
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Line<'l> {
-    RunStarted { script_sha256: &'l str, policy_sha256: &'l str, guest_sha256: &'l str, principal: &'l str },
+    RunStarted {
+        script_sha256: &'l str,
+        policy_sha256: &'l str,
+        guest_sha256: &'l str,
+        principal: &'l str,
+    },
     Decision {
         number: u64,
         decision: &'static str,
@@ -86,7 +91,10 @@ enum Line<'l> {
         policies: &'l [String],
         reason: String,
     },
-    RunEnded { outcome: &'l str, exit_code: u8 },
+    RunEnded {
+        outcome: &'l str,
+        exit_code: u8,
+    },
 }
 
 #[derive(Serialize)]
@@ -127,6 +135,12 @@ impl Audit {
         Ok(Self { sink, run })
     }
 
+    /// Whether anything is written at all.
+    #[must_use]
+    pub const fn is_written(&self) -> bool {
+        !matches!(self.sink, Sink::None)
+    }
+
     /// Records that a run begins, and with what.
     ///
     /// # Errors
@@ -142,7 +156,7 @@ impl Audit {
     ///
     /// When the line cannot be written; what was decided must not happen.
     pub fn decision(&self, record: &DecisionRecord<'_>) -> Result<(), AuditError> {
-        if matches!(self.sink, Sink::None) {
+        if !self.is_written() {
             return Ok(());
         }
         let (decision, policies) = match &record.decision.reason {
@@ -179,10 +193,8 @@ impl Audit {
             Sink::File { path, .. } => path.display().to_string(),
         };
         let envelope = Envelope { v: VERSION, time: jiff::Timestamp::now().to_string(), run: &self.run, line };
-        let mut text = serde_json::to_vec(&envelope).map_err(|error| AuditError {
-            destination: destination.clone(),
-            cause: io::Error::other(error),
-        })?;
+        let mut text = serde_json::to_vec(&envelope)
+            .map_err(|error| AuditError { destination: destination.clone(), cause: io::Error::other(error) })?;
         text.push(b'\n');
         // One call for one line, so that several runs may share a file.
         let written = match &self.sink {

@@ -15,6 +15,9 @@ const MAX_LOG_MESSAGE: usize = 2048;
 /// Denials that are kept, the first ones.
 const MAX_DENIALS: usize = 100;
 
+/// Excesses count from here, so that the decisions of a run have all numbers from 1 on.
+const FIRST_EXCESS: u64 = 1 << 62;
+
 /// How grave a log entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -106,9 +109,8 @@ pub struct Journal {
     /// High-water mark of the guest's memory, in bytes.
     pub peak_memory: usize,
     numbers: u64,
-    /// The newest denial and the newest excess: an error that ends a script is from one of the last things it did, or from one that it kept.
     last_denial: Option<u64>,
-    excesses: Vec<u64>,
+    last_excess: u64,
 }
 
 impl Journal {
@@ -145,12 +147,8 @@ impl Journal {
 
     /// Counts an excess and gives it its number.
     pub fn exceed(&mut self) -> u64 {
-        self.numbers += 1;
-        if self.excesses.len() >= MAX_DENIALS {
-            self.excesses.remove(0);
-        }
-        self.excesses.push(self.numbers);
-        self.numbers
+        self.last_excess += 1;
+        FIRST_EXCESS + self.last_excess
     }
 
     /// What happened under this number. The guest names the number, so that it can claim nothing that did not happen.
@@ -159,7 +157,7 @@ impl Journal {
         if self.last_denial == Some(number) || self.denials.iter().any(|denial| denial.decision == number) {
             return Some(Cause::Denial);
         }
-        self.excesses.contains(&number).then_some(Cause::Excess)
+        (1..=self.last_excess).contains(&number.wrapping_sub(FIRST_EXCESS)).then_some(Cause::Excess)
     }
 }
 

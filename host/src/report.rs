@@ -83,7 +83,9 @@ impl Outcome {
         match self {
             Self::Finished { .. } => None,
             Self::SyntaxError { message, .. } | Self::ScriptError { message, .. } | Self::Denied { message, .. } => Some(message),
-            Self::Limit(message) | Self::Invalid(message) | Self::HostFailed(message) | Self::Unrecorded(message) => Some(message),
+            Self::Limit(message) | Self::Invalid(message) | Self::HostFailed(message) | Self::Unrecorded(message) => {
+                Some(message)
+            }
         }
     }
 
@@ -150,6 +152,8 @@ pub struct Report {
     logs: Vec<LogReport>,
     #[serde(skip_serializing_if = "Truncated::is_nothing")]
     truncated: Truncated,
+    #[serde(skip)]
+    limit: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -252,6 +256,7 @@ impl Report {
     #[must_use]
     pub fn new(outcome: Outcome, usage: Usage, digests: Digests, journal: &Journal, limit: usize) -> Self {
         let mut report = Self::bare(&outcome, usage, digests, journal);
+        report.limit = limit;
         let mut room = limit.saturating_sub(report.size() + SLACK);
 
         for denial in &journal.denials {
@@ -306,8 +311,9 @@ impl Report {
         let message = outcome.message().map(|message| cut(message, MAX_MESSAGE)).unwrap_or_default();
         let position = outcome.position();
         let counts = journal.decisions.iter();
-        let by_action: BTreeMap<_, _> =
-            counts.map(|(action, (allowed, denied))| (action.to_string(), Counts { allowed: *allowed, denied: *denied })).collect();
+        let by_action: BTreeMap<_, _> = counts
+            .map(|(action, (allowed, denied))| (action.to_string(), Counts { allowed: *allowed, denied: *denied }))
+            .collect();
         let (success, failure) = if outcome.exit_code() == 0 { (1.0, 0.0) } else { (0.0, 1.0) };
         let now = jiff::Timestamp::now().to_string();
         let metric = |metric_name, metric_unit, metric_value| Metric {
@@ -347,6 +353,7 @@ impl Report {
             ],
             logs: Vec::new(),
             truncated: Truncated::default(),
+            limit: 0,
         }
     }
 
@@ -358,6 +365,12 @@ impl Report {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         self.exit_code
+    }
+
+    /// Bytes that the report may have.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
+        self.limit
     }
 
     /// What the script gave, as text.

@@ -1,1 +1,9 @@
-//! to be written
+//! The command as people and programs meet it: what it takes, what it shows, and the code that it ends with.
+
+mod arguments;
+mod audit;
+mod bad_input;
+mod check;
+mod codes;
+mod output;
+mod signals;

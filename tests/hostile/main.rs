@@ -1,1 +1,16 @@
-//! to be written
+//! What a hostile script, a hostile neighbour on the machine and a careless policy may try. README.md says which line of the
+//! checklist each test is for.
+
+mod bombs;
+mod existence;
+mod forgery;
+mod lexical;
+mod limits;
+mod links;
+mod memory;
+mod policies;
+mod races;
+mod removal;
+mod rights;
+mod special;
+mod tools;

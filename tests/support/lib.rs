@@ -1,9 +1,11 @@
 //! How the tests run Rex: as the command that a user gets.
 
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -34,6 +36,9 @@ pub fn rex_runner() -> &'static Path {
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the project's root")
 }
+
+/// A policy under which everything is permitted that has no statement against it.
+pub const PERMIT_ALL: &str = "permit(principal, action, resource);";
 
 /// A directory of a test's own, and runs of Rex in it.
 pub struct Case {
@@ -74,9 +79,30 @@ impl Case {
     pub fn permit(&self, actions: &[&str], directories: &[&str]) -> String {
         let actions: Vec<_> = actions.iter().map(|action| format!(r#"file_system::Action::"{action}""#)).collect();
         let statement = |name: &&str| {
-            format!(r#"permit(principal, action in [{}], resource in file_system::Dir::"{}");"#, actions.join(", "), self.path(name))
+            format!(
+                r#"permit(principal, action in [{}], resource in file_system::Dir::"{}");"#,
+                actions.join(", "),
+                self.path(name)
+            )
         };
         directories.iter().map(statement).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Makes a directory, and those above it.
+    pub fn dir(&self, name: &str) -> String {
+        let path = self.path(name);
+        std::fs::create_dir_all(&path).expect("a directory");
+        path
+    }
+
+    /// What a file holds; nothing where there is none.
+    pub fn content(&self, name: &str) -> Option<String> {
+        std::fs::read(self.path(name)).ok().map(|bytes| String::from_utf8(bytes).expect("it is UTF-8"))
+    }
+
+    /// Whether there is something of this name, be it a link that leads nowhere.
+    pub fn exists(&self, name: &str) -> bool {
+        std::fs::symlink_metadata(self.path(name)).is_ok()
     }
 
     /// Runs a script's text under a policy's text with further options.
@@ -93,12 +119,58 @@ impl Case {
     }
 }
 
+/// No run of a test takes longer on any machine; what does will never end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs the command with what it gets on standard input.
 pub fn run(arguments: &[&str], input: &str) -> Ran {
     let mut child = command(arguments).spawn().expect("rex-runner starts");
     // A command that does not read its input closes it.
     let _ = child.stdin.take().expect("it has an input").write_all(input.as_bytes());
-    child.wait_with_output().map(Ran::from).expect("rex-runner ends")
+    finish(child)
+}
+
+/// Waits for the end of a run. Kills one that does not end, and fails.
+#[track_caller]
+pub fn finish(mut child: Child) -> Ran {
+    let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
+    let status = wait(&mut child, PATIENCE).expect("the run ends");
+    let text = |reader: thread::JoinHandle<Vec<u8>>| reader.join().expect("its output can be read");
+    Output { status, stdout: text(stdout), stderr: text(stderr) }.into()
+}
+
+/// Waits for the end of a process, and kills one that does not end in time.
+pub fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+    let start = Instant::now();
+    while start.elapsed() < patience {
+        if let Some(status) = child.try_wait().expect("it can be waited for") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+/// Waits until something holds, such as that a file is there. Fails when it never does.
+#[track_caller]
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "{what}: it never came to that");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn drain(source: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut content = Vec::new();
+        if let Some(mut source) = source {
+            let _ = source.read_to_end(&mut content);
+        }
+        content
+    })
 }
 
 /// The command, not started yet.
@@ -125,6 +197,16 @@ impl Ran {
     pub fn logs(&self) -> Vec<&str> {
         let entries = self.report["logs"].as_array().map(Vec::as_slice).unwrap_or_default();
         entries.iter().filter_map(|entry| entry["attributes"]["message"].as_str()).collect()
+    }
+
+    /// What was denied, each with its action, its resource and its reason.
+    pub fn denials(&self) -> &[Value] {
+        self.report["decisions"]["denials"].as_array().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The script's value.
+    pub fn result(&self) -> &Value {
+        &self.report["result"]
     }
 
     /// The error's message.

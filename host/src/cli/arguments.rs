@@ -11,8 +11,10 @@ use crate::limits::Limits;
 /// Runs a script in a sandbox, under a policy that the script cannot change.
 #[derive(Debug, Parser)]
 #[command(name = "rex-runner", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-#[command(after_help = "Exit codes: 0 the script finished, 1 script error, 2 usage, 3 denied by the policy, 4 a limit was reached, \
-5 invalid policy or input, 6 the host failed, 7 the decision record could not be written.")]
+#[command(
+    after_help = "Exit codes: 0 the script finished, 1 script error, 2 usage, 3 denied by the policy, 4 a limit was reached, \
+5 invalid policy or input, 6 the host failed, 7 the decision record could not be written."
+)]
 pub struct Arguments {
     #[command(subcommand)]
     pub(super) command: Option<Command>,

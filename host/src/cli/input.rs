@@ -135,11 +135,8 @@ impl From<Tagged> for Value {
 
 fn read(what: &'static str, path: &Path, limit: usize) -> Result<String, InputError> {
     let unreadable = |cause| InputError::Unreadable { what, path: path.to_owned(), cause };
-    let source: Box<dyn io::Read> = if path.as_os_str() == "-" {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(File::open(path).map_err(unreadable)?)
-    };
+    let source: Box<dyn io::Read> =
+        if path.as_os_str() == "-" { Box::new(io::stdin().lock()) } else { Box::new(File::open(path).map_err(unreadable)?) };
     let mut content = Vec::new();
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     source.take(bound).read_to_end(&mut content).map_err(unreadable)?;

@@ -18,10 +18,12 @@ pub(super) fn run(arguments: &RunArguments) -> Report {
     let interrupter = control.interrupter();
     let limits = arguments.limits.limits();
     let output = limits.output;
-    // Without a handler the signal would end the process, which is no harm but for the missing report.
-    let _ = ctrlc::set_handler(move || interrupter.interrupt());
     match prepare(&arguments.input, limits, arguments.destination()) {
-        Ok((runner, job)) => runner.run(job, control),
+        Ok((runner, job)) => {
+            // Not before there is something to end: until then a signal ends the process, and so it does without a handler.
+            let _ = ctrlc::set_handler(move || interrupter.interrupt());
+            runner.run(job, control)
+        }
         Err(outcome) => Report::unstarted(outcome, output),
     }
 }

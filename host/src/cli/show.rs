@@ -11,8 +11,8 @@ pub(super) fn show(report: &Report, style: &ShowArguments) -> io::Result<()> {
     let mut output = io::stdout().lock();
     let shown = match style.output_format {
         Format::Json => serde_json::to_writer(&mut output, report).map_err(io::Error::from),
-        Format::PrettyJson => serde_json::to_writer_pretty(&mut output, report).map_err(io::Error::from),
-        Format::Human => human(report, style.verbose, &mut output, &mut io::stderr().lock()),
+        Format::PrettyJson => pretty(report, &mut output),
+        Format::Human => human(report, style.verbose, &mut output),
     };
     match shown.and_then(|()| output.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -20,41 +20,66 @@ pub(super) fn show(report: &Report, style: &ShowArguments) -> io::Result<()> {
     }
 }
 
-/// The script's result on `output`, everything else on `errors`.
-fn human(report: &Report, verbose: bool, output: &mut impl Write, errors: &mut impl Write) -> io::Result<()> {
+/// White space must not push a report over its limit.
+fn pretty(report: &Report, output: &mut impl Write) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(report)?;
+    if text.len() <= report.limit() { output.write_all(text.as_bytes()) } else { Ok(serde_json::to_writer(output, report)?) }
+}
+
+/// The script's result on `output`, everything else on standard error. The result matters more: that nobody reads the rest is no error.
+fn human(report: &Report, verbose: bool, output: &mut impl Write) -> io::Result<()> {
+    let mut errors = io::stderr().lock();
+    let _ = write_log(report, verbose, &mut errors);
+    if !report.output().is_empty() {
+        // A terminal obeys what it is sent; a pipe gets the script's result as it is.
+        let text = report.output();
+        if io::stdout().is_terminal() {
+            writeln!(output, "{}", printable(text))?
+        } else {
+            writeln!(output, "{text}")?
+        }
+        output.flush()?;
+    }
+    let _ = write_verdict(report, verbose, &mut errors);
+    Ok(())
+}
+
+fn write_log(report: &Report, verbose: bool, errors: &mut impl Write) -> io::Result<()> {
     let least = if verbose { Level::Trace } else { Level::from_name(&std::env::var("LOG_LEVEL").unwrap_or_default()) };
-    let (bytes, entries) = report.left_out();
+    let (_, entries) = report.left_out();
     if entries > 0 {
         writeln!(errors, "[{entries} earlier log entries are left out]")?;
     }
     for entry in report.logs().filter(|entry| entry.level >= least) {
-        writeln!(errors, "[{}] {}", entry.level.name(), printable(&entry.message))?;
+        // Further lines stand in from the edge, or a message could forge an entry.
+        let message = printable(entry.message.trim_end_matches('\n')).replace('\n', "\n    ");
+        writeln!(errors, "[{}] {message}", entry.level.name())?;
     }
-    if !report.output().is_empty() {
-        // A terminal obeys what it is sent; a pipe gets the script's result as it is.
-        let text = report.output();
-        if io::stdout().is_terminal() { writeln!(output, "{}", printable(text))? } else { writeln!(output, "{text}")? }
-    }
+    Ok(())
+}
+
+fn write_verdict(report: &Report, verbose: bool, errors: &mut impl Write) -> io::Result<()> {
+    let (bytes, _) = report.left_out();
     if bytes > 0 {
         writeln!(errors, "[{bytes} bytes of the result are left out; raise --max-output to see them]")?;
     }
     if let Some(message) = report.error() {
-        writeln!(errors, "error: {}", printable(message))?;
+        writeln!(errors, "error: {}", printable(message).replace('\n', "\n    "))?;
     }
-    if verbose {
-        let (allowed, denied) = report.decision_counts();
-        let usage = report.usage();
-        writeln!(errors, "--- run ---")?;
-        writeln!(errors, "decisions: {allowed} allowed, {denied} denied")?;
-        for denial in report.denials() {
-            writeln!(errors, "denied: {}", printable(&denial.to_string()))?;
-        }
-        writeln!(errors, "time: {} ms", usage.duration_ms)?;
-        writeln!(errors, "fuel: {}", usage.fuel)?;
-        writeln!(errors, "peak memory: {} bytes", usage.peak_memory)?;
-        writeln!(errors, "calls: {}", usage.calls)?;
+    if !verbose {
+        return Ok(());
     }
-    Ok(())
+    let (allowed, denied) = report.decision_counts();
+    let usage = report.usage();
+    writeln!(errors, "--- run ---")?;
+    writeln!(errors, "decisions: {allowed} allowed, {denied} denied")?;
+    for denial in report.denials() {
+        writeln!(errors, "denied: {}", printable(&denial.to_string()))?;
+    }
+    writeln!(errors, "time: {} ms", usage.duration_ms)?;
+    writeln!(errors, "fuel: {}", usage.fuel)?;
+    writeln!(errors, "peak memory: {} bytes", usage.peak_memory)?;
+    writeln!(errors, "calls: {}", usage.calls)
 }
 
 /// Without what would move the cursor, colour the screen or forge a line.

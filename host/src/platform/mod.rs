@@ -15,7 +15,7 @@ mod system;
 use std::io;
 
 pub use path::{AbsolutePath, InvalidPath, Name, parent};
-pub use system::{FileSystem, Object, Reader, Vacancy, prepare_process, private, publish_executable};
+pub use system::{EXECUTES_IN_PLACE, FileSystem, Object, Reader, Vacancy, prepare_process, private, publish_executable};
 
 use crate::limits::Stop;
 

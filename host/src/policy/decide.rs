@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cedar_policy::{
-    Authorizer, Context, Decision as Answer, Entities, Entity, EntityId, EntityUid, PolicyId, PolicySet, RestrictedExpression,
+    AuthorizationError, Authorizer, Context, Decision as Answer, Entities, Entity, EntityId, EntityUid, PolicyId, PolicySet,
+    RestrictedExpression,
 };
 
 use super::index::Candidates;
-use super::load::evaluation_error;
 use super::{Action, EntityType, Policy};
 
 /// How many answers, and how many sets of statements, are remembered at one time.
@@ -109,7 +109,7 @@ impl Decider {
             Err(reason) => return failed(reason),
         };
         let response = self.authorizer.is_authorized(&cedar_request, &set, &entities);
-        let errors: Vec<_> = response.diagnostics().errors().map(evaluation_error).collect();
+        let errors: Vec<_> = response.diagnostics().errors().map(|error| evaluation_error(&set, error)).collect();
         let ids = || response.diagnostics().reason().map(|id| name(&set, id)).collect::<Vec<_>>();
         match response.decision() {
             // Cedar goes on without a statement that failed. It may have been the one that forbids.
@@ -162,6 +162,167 @@ fn user_type() -> cedar_policy::EntityTypeName {
     "User".parse().expect("`User` is the name of an entity type")
 }
 
+/// What Cedar says of a statement that failed, in one line.
+fn evaluation_error(set: &PolicySet, error: &AuthorizationError) -> String {
+    let AuthorizationError::PolicyEvaluationError(error) = error;
+    format!("{}: {}", name(set, error.policy_id()), error.inner())
+}
+
 fn name(set: &PolicySet, id: &PolicyId) -> String {
     set.annotation(id, "id").map_or_else(|| id.to_string(), ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use cedar_policy::{EntityTypeName, Schema};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::platform::parent;
+    use crate::policy::schema;
+
+    const READ: Request<'static> = Request { action: Action::Read, kind: EntityType::File, id: "/srv/app/f" };
+
+    fn decide(policy: &str, request: Request<'_>) -> Decision {
+        let policy = Arc::new(Policy::parse(policy).unwrap());
+        Decision::clone(&Decider::new(policy, "root").decide(request))
+    }
+
+    #[test]
+    fn nothing_is_permitted_by_default() {
+        let decision = decide("permit(principal == User::\"somebody\", action, resource);", READ);
+        assert_eq!(decision, Decision { allowed: false, reason: Reason::NotPermitted });
+    }
+
+    #[test]
+    fn a_directory_means_itself_and_what_is_below_it() {
+        let policy =
+            r#"@id("srv") permit(principal, action in file_system::Action::"SafeIO", resource in file_system::Dir::"/srv/app");"#;
+        let dir = |id| Request { action: Action::Open, kind: EntityType::Dir, id };
+        for request in [READ, dir("/srv/app"), dir("/srv/app/x/y")] {
+            assert_eq!(decide(policy, request).reason, Reason::Permitted(vec!["srv".to_owned()]), "{request:?}");
+        }
+        for request in [dir("/srv"), dir("/srv/app-evil"), dir("/"), Request { id: "/srv/apple", ..READ }] {
+            assert!(!decide(policy, request).allowed, "{request:?}");
+        }
+    }
+
+    /// `like` sees the canonical path, in which no `..` can be.
+    #[test]
+    fn forbid_wins_and_names_its_statement() {
+        let policy = r#"permit(principal, action, resource);
+            @id("secrets") forbid(principal, action == file_system::Action::"read", resource) when { resource.path like "/srv/*" };"#;
+        assert_eq!(decide(policy, READ).reason, Reason::Forbidden(vec!["secrets".to_owned()]));
+        assert!(decide(policy, Request { id: "/etc/x", ..READ }).allowed);
+    }
+
+    /// Cedar goes on without a statement that fails: a `forbid` that does would fail open.
+    #[test]
+    fn a_statement_that_fails_denies() {
+        let policy = r#"permit(principal, action, resource);
+            forbid(principal, action == file_system::Action::"read", resource) when { 9223372036854775807 + 1 == 0 };"#;
+        let decision = decide(policy, READ);
+        assert!(
+            !decision.allowed && matches!(&decision.reason, Reason::Failed(errors) if errors[0].contains("policy1")),
+            "{decision:?}"
+        );
+        assert!(decide(policy, Request { action: Action::Open, ..READ }).allowed);
+    }
+
+    #[test]
+    fn answers_are_remembered_without_end() {
+        let policy = Arc::new(Policy::parse(r#"permit(principal, action, resource in file_system::Dir::"/a");"#).unwrap());
+        let mut decider = Decider::new(policy, "root");
+        for number in 0..3 * MAX_REMEMBERED {
+            let id = format!("/{}/{number}", if number % 2 == 0 { "a" } else { "b" });
+            assert_eq!(decider.decide(Request { id: &id, ..READ }).allowed, number % 2 == 0);
+        }
+        assert!(decider.answers.len() <= MAX_REMEMBERED);
+    }
+
+    /// What Cedar says of the whole policy, with every ancestor and every attribute.
+    fn asked_plainly(policy: &str, principal: &str, request: Request<'_>) -> Option<bool> {
+        let type_name = |name: &str| name.parse::<EntityTypeName>().unwrap();
+        let uid = |name: &str, id: &str| EntityUid::from_type_name_and_id(type_name(name), EntityId::new(id));
+        let schema: Schema = schema::schema().unwrap();
+        let mut entities = Vec::new();
+        let (mut kind, mut id) = (request.kind.name(), request.id.to_owned());
+        loop {
+            let above = parent(&id).to_owned();
+            let parents = if id == "/" { HashSet::new() } else { HashSet::from([uid(EntityType::Dir.name(), &above)]) };
+            let path = HashMap::from([("path".to_owned(), RestrictedExpression::new_string(id.clone()))]);
+            entities.push(Entity::new(uid(kind, &id), path, parents).unwrap());
+            if id == "/" {
+                break;
+            }
+            (kind, id) = (EntityType::Dir.name(), above);
+        }
+        let entities = Entities::from_entities(entities, Some(&schema)).unwrap();
+        let action = uid(&format!("{}::Action", request.action.namespace()), request.action.name());
+        let resource = uid(request.kind.name(), request.id);
+        let question =
+            cedar_policy::Request::new(uid("User", principal), action, resource, Context::empty(), Some(&schema)).ok()?;
+        let response = Authorizer::new().is_authorized(&question, &policy.parse().unwrap(), &entities);
+        Some(response.decision() == Answer::Allow && response.diagnostics().errors().next().is_none())
+    }
+
+    fn any_path() -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(vec!["a", "b", "a-b", "é"]), 0..4)
+            .prop_map(|names| format!("/{}", names.join("/")))
+    }
+
+    fn any_statement() -> impl Strategy<Value = String> {
+        let action = prop_oneof![
+            Just("action".to_owned()),
+            Just(r#"action in file_system::Action::"SafeIO""#.to_owned()),
+            Just(r#"action in [file_system::Action::"open", file_system::Action::"read"]"#.to_owned()),
+            Just(r#"action == file_system::Action::"read""#.to_owned()),
+        ];
+        let resource = prop_oneof![
+            Just("resource".to_owned()),
+            Just("resource is file_system::File".to_owned()),
+            any_path().prop_map(|path| format!(r#"resource in file_system::Dir::"{path}""#)),
+            any_path().prop_map(|path| format!(r#"resource == file_system::File::"{path}""#)),
+            any_path().prop_map(|path| format!(r#"resource is file_system::File in file_system::Dir::"{path}""#)),
+        ];
+        let condition = prop_oneof![
+            3 => Just(String::new()),
+            1 => any_path().prop_map(|path| format!(r#"when {{ resource in file_system::Dir::"{path}" }}"#)),
+            1 => any_path().prop_map(|path| format!(r#"unless {{ resource in [file_system::Dir::"{path}", file_system::Dir::"/a"] }}"#)),
+            1 => any_path().prop_map(|path| format!(r#"when {{ resource == file_system::File::"{path}" }}"#)),
+            1 => Just("when { 9223372036854775807 + 1 == 0 }".to_owned()),
+            1 => Just(r#"when { resource has path && resource.path like "/a*" }"#.to_owned()),
+        ];
+        let effect = prop_oneof![3 => Just("permit"), 1 => Just("forbid")];
+        let principal = prop_oneof![3 => Just("principal"), 1 => Just(r#"principal == User::"root""#)];
+        (effect, principal, action, resource, condition).prop_map(|(effect, principal, action, resource, condition)| {
+            format!("{effect}({principal}, {action}, {resource}) {condition};")
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// The index, the trimmed hierarchy and the memory change nothing.
+        #[test]
+        fn the_answer_is_that_of_the_whole_policy(
+            statements in prop::collection::vec(any_statement(), 1..6),
+            questions in prop::collection::vec((any_path(), any::<bool>(), 0..3_usize), 1..8),
+            principal in prop::sample::select(vec!["root", "other"]),
+        ) {
+            let text = statements.join("\n");
+            // A condition on `resource.path` of any resource at all, or a scope that can never match, is refused at load.
+            let Ok(policy) = Policy::parse(&text) else { return Ok(()) };
+            let mut decider = Decider::new(Arc::new(policy), principal);
+            for (id, file, action) in &questions {
+                let kind = if *file && id != "/" { EntityType::File } else { EntityType::Dir };
+                let request = Request { action: [Action::Open, Action::Read, Action::Delete][*action], kind, id };
+                if let Some(expected) = asked_plainly(&text, principal, request) {
+                    prop_assert_eq!(decider.decide(request).allowed, expected, "{}\n{:?}", text, request);
+                }
+            }
+        }
+    }
 }

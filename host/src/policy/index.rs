@@ -4,7 +4,7 @@
 //! their scope when the policy is loaded, and Cedar is given those whose scope may match. A statement whose scope does not match cannot
 //! be satisfied and cannot fail, so the answer is the one that the whole set would give; a property test compares the two.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use cedar_policy::{
     ActionConstraint, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy as Statement, PolicySet, ResourceConstraint,
@@ -73,25 +73,28 @@ impl Index {
             EntityType::ALL.iter().filter_map(|kind| Some((*kind, kind.name().parse().ok()?))).collect();
 
         let mut index = Self { buckets: HashMap::new(), directories: HashMap::new(), type_names, actions };
-        let mut anchors = BTreeMap::new();
+        let members = Members::new(&index.actions, schema_actions);
+        let mut anchors = HashMap::new();
         for statement in set.policies() {
             for literal in statement.entity_literals() {
-                if literal.type_name().to_string() == EntityType::Dir.name() {
+                if literal.type_name().namespace() == "file_system" && literal.type_name().basename() == "Dir" {
                     index.directories.insert(literal.id().unescaped().to_owned(), literal);
                 }
             }
             let anchor = anchor(&statement.resource_constraint());
-            for action in Action::ALL {
-                if !index.concerns(&statement.action_constraint(), *action, schema_actions) {
-                    continue;
+            let number = match &anchor {
+                Anchor::At(kind, id) => {
+                    let next = anchors.len();
+                    *anchors.entry((*kind, id.clone())).or_insert(next)
                 }
-                let bucket = index.buckets.entry(*action).or_default();
+                Anchor::Anywhere | Anchor::Nowhere => 0,
+            };
+            for action in members.of(&statement.action_constraint()) {
+                let bucket = index.buckets.entry(action).or_default();
                 bucket.conditions |= statement.has_non_scope_constraint();
                 match &anchor {
                     Anchor::Anywhere => bucket.anywhere.push(statement.clone()),
                     Anchor::At(kind, id) => {
-                        let next = anchors.len();
-                        let number = *anchors.entry((*kind, id.clone())).or_insert(next);
                         bucket.anchored.entry((*kind, id.clone())).or_insert((number, Vec::new())).1.push(statement.clone());
                     }
                     Anchor::Nowhere => {}
@@ -99,20 +102,6 @@ impl Index {
             }
         }
         index
-    }
-
-    /// Whether the scope's action matches. Unknown actions match nothing; a validated policy has none.
-    fn concerns(&self, constraint: &ActionConstraint, action: Action, schema_actions: &Entities) -> bool {
-        let Some(uid) = self.actions.get(&action).map(Entity::uid) else {
-            return true;
-        };
-        match constraint {
-            ActionConstraint::Any => true,
-            ActionConstraint::Eq(named) => *named == uid,
-            ActionConstraint::In(named) => {
-                named.iter().any(|named| *named == uid || schema_actions.is_ancestor_of(named, &uid))
-            }
-        }
     }
 
     /// The action with the groups that it is in.
@@ -147,6 +136,34 @@ impl Index {
             }
         }
         found
+    }
+}
+
+/// The actions that an action, or a group of actions, stands for.
+struct Members(HashMap<EntityUid, Vec<Action>>);
+
+impl Members {
+    fn new(actions: &HashMap<Action, Entity>, schema_actions: &Entities) -> Self {
+        let mut members: HashMap<EntityUid, Vec<Action>> = HashMap::new();
+        for (action, entity) in actions {
+            let uid = entity.uid();
+            for group in schema_actions.ancestors(&uid).into_iter().flatten() {
+                members.entry(group.clone()).or_default().push(*action);
+            }
+            members.entry(uid).or_default().push(*action);
+        }
+        Self(members)
+    }
+
+    /// The actions that a scope matches. Unknown actions match nothing; a validated policy has none.
+    fn of(&self, constraint: &ActionConstraint) -> BTreeSet<Action> {
+        let named = match constraint {
+            ActionConstraint::Any => return Action::ALL.iter().copied().collect(),
+            // That a group is never asked for is for Cedar to find: candidates may be too many.
+            ActionConstraint::Eq(named) => std::slice::from_ref(named),
+            ActionConstraint::In(named) => named.as_slice(),
+        };
+        named.iter().filter_map(|named| self.0.get(named)).flatten().copied().collect()
     }
 }
 

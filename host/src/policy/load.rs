@@ -1,14 +1,13 @@
 //! From a policy's text to a policy that can be asked.
 
-use cedar_policy::{
-    AuthorizationError, ParseErrors, PolicySet, SchemaError, ValidationMode, ValidationWarning, Validator,
-};
 use cedar_policy::entities_errors::EntitiesError;
+use cedar_policy::{ParseErrors, Policy as Statement, PolicySet, SchemaError, ValidationMode, ValidationWarning, Validator};
 use miette::Diagnostic;
 
 use super::index::Index;
 use super::schema;
 use crate::limits::MAX_POLICY_BYTES;
+use crate::platform::AbsolutePath;
 
 /// How many faults an error lists.
 const MAX_FAULTS: usize = 10;
@@ -42,13 +41,17 @@ pub enum PolicyError {
     #[error("the policy is longer than {MAX_POLICY_BYTES} bytes")]
     TooLarge,
     /// No statement in it.
-    #[error("the policy is empty, so that everything would be denied; if that is meant, write `forbid(principal, action, resource);`")]
+    #[error(
+        "the policy is empty, so that everything would be denied; if that is meant, write `forbid(principal, action, resource);`"
+    )]
     Empty,
     /// Not Cedar, or not valid under the schema.
     #[error("{}", list(.0))]
     Invalid(Vec<Fault>),
     /// A template, which nothing here could fill in.
-    #[error("the policy has a template (`?principal` or `?resource`), and templates cannot be linked here: name the entity instead")]
+    #[error(
+        "the policy has a template (`?principal` or `?resource`), and templates cannot be linked here: name the entity instead"
+    )]
     Template,
     /// The built-in schema is broken.
     #[error("the built-in schema cannot be used: {0}")]
@@ -81,11 +84,13 @@ impl Policy {
         let schema = schema::schema().map_err(Box::new)?;
         let index = Index::new(&set, &schema.action_entities().map_err(Box::new)?);
         let verdict = Validator::new(schema).validate(&set, ValidationMode::Strict);
-        let impossible = verdict.validation_warnings().filter(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)));
+        let impossible =
+            verdict.validation_warnings().filter(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)));
         let faults: Vec<_> = verdict
             .validation_errors()
             .map(|error| fault(text, error))
             .chain(impossible.map(|warning| fault(text, warning)))
+            .chain(unreal_paths(&set))
             .take(MAX_FAULTS)
             .collect();
         if !faults.is_empty() {
@@ -101,10 +106,19 @@ impl Policy {
     }
 }
 
-/// What Cedar says of an error in evaluation, in one line.
-pub(super) fn evaluation_error(error: &AuthorizationError) -> String {
-    let AuthorizationError::PolicyEvaluationError(error) = error;
-    format!("{}: {}", error.policy_id(), error.inner())
+/// Names that no object ever has: a statement about one would never match, which in a `forbid` would be fatal.
+fn unreal_paths(set: &PolicySet) -> impl Iterator<Item = Fault> {
+    let literals = set.policies().flat_map(Statement::entity_literals);
+    literals.filter(|literal| literal.type_name().namespace() == "file_system").filter_map(|literal| {
+        let file_type = matches!(literal.type_name().basename(), "Dir" | "File");
+        let id = literal.id().unescaped();
+        let remedy = match AbsolutePath::parse(id) {
+            Ok(path) if path.as_str() == id => return None,
+            Ok(path) => format!("write {:?}", path.as_str()),
+            Err(error) => error.to_string(),
+        };
+        file_type.then(|| Fault { place: None, message: format!("{literal} is the name of nothing: {remedy}") })
+    })
 }
 
 fn fault(text: &str, diagnostic: &dyn Diagnostic) -> Fault {
@@ -155,6 +169,14 @@ mod tests {
         ] {
             let message = error(scope);
             assert!(message.contains(word) && message.contains("line 1, column"), "{scope}: {message}");
+        }
+    }
+
+    #[test]
+    fn paths_that_nothing_has_are_refused() {
+        for path in ["/x/", "//x", "/x/../y", "x", ""] {
+            let message = error(&format!(r#"forbid(principal, action, resource in file_system::Dir::"{path}");"#));
+            assert!(message.contains("is the name of nothing"), "{message}");
         }
     }
 

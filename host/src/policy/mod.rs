@@ -11,5 +11,5 @@ mod load;
 pub mod schema;
 
 pub use decide::{Decider, Decision, Reason, Request};
-pub use load::{Policy, PolicyError, Place};
+pub use load::{Place, Policy, PolicyError};
 pub use schema::{Action, EntityType};

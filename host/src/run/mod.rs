@@ -135,8 +135,8 @@ impl Runner {
             }
             Err(outcome) => (outcome, Usage::default(), None),
         };
-        if let Some(Err(error)) = audit.map(|audit| audit.ended(outcome.name(), outcome.exit_code())) {
-            outcome = Outcome::Unrecorded(error.to_string());
+        if let Some(Err(message)) = audit.map(|audit| record_end(audit, &outcome)) {
+            outcome = Outcome::Unrecorded(message);
         }
         let usage = Usage { duration_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX), ..usage };
         Report::new(outcome, usage, digests, &journal.lock(), limit)
@@ -200,10 +200,27 @@ impl Runner {
                 Err(RecvTimeoutError::Disconnected) => return (thread_died(), Usage::default()),
                 Err(RecvTimeoutError::Timeout) => {
                     let limit = if reason == Stop::Signal { Limit::Interrupted } else { Limit::Time };
-                    return (Outcome::Limit(format!("{}, in the middle of a call that could not be ended", describe(limit, None))), Usage::default());
+                    return (
+                        Outcome::Limit(format!("{}, in the middle of a call that could not be ended", describe(limit, None))),
+                        Usage::default(),
+                    );
                 }
             }
         }
+    }
+}
+
+/// Writes the last line of the record. Its reader may have stopped reading, and may not keep this process from ending.
+fn record_end(audit: Audit, outcome: &Outcome) -> Result<(), String> {
+    if !audit.is_written() {
+        return Ok(());
+    }
+    let (sender, inbox) = channel();
+    let (name, code) = (outcome.name(), outcome.exit_code());
+    thread::spawn(move || sender.send(audit.ended(name, code)));
+    match inbox.recv_timeout(GRACE) {
+        Ok(written) => written.map_err(|error| error.to_string()),
+        Err(_) => Err("the end of the run could not be recorded: nobody takes what is written".to_owned()),
     }
 }
 
@@ -218,12 +235,13 @@ fn judge(verdict: Verdict, limits: &Limits, journal: &SharedJournal) -> Outcome 
         Verdict::Answer(Err(ScriptError { fault, message, position, cause })) => {
             let position = position.map(|position| (position.line, position.column));
             // The guest may claim what it likes: what happened is in the journal.
-            match (fault, cause.and_then(|number| journal.lock().cause(number))) {
-                (Fault::Arguments, _) => Outcome::Invalid(message),
-                (Fault::Syntax, _) => Outcome::SyntaxError { message, position },
-                (Fault::Runtime, None) => Outcome::ScriptError { message, position },
-                (Fault::Runtime, Some(Cause::Denial)) => Outcome::Denied { message, position },
-                (Fault::Runtime, Some(Cause::Excess)) => Outcome::Limit(message),
+            let journal = journal.lock();
+            match (fault, cause.and_then(|number| journal.cause(number))) {
+                (Fault::Arguments, _) if journal.decisions.is_empty() => Outcome::Invalid(message),
+                (Fault::Syntax, _) if journal.decisions.is_empty() => Outcome::SyntaxError { message, position },
+                (_, Some(Cause::Denial)) => Outcome::Denied { message, position },
+                (_, Some(Cause::Excess)) => Outcome::Limit(message),
+                (_, None) => Outcome::ScriptError { message, position },
             }
         }
         Verdict::Limit(limit) => Outcome::Limit(describe(limit, Some(limits))),

@@ -22,17 +22,23 @@ pub(super) const DIGEST: &str = env!("REX_GUEST_SHA256");
 
 /// Adds to the settings what running the embedded code in place needs.
 pub(super) fn configure(mut config: Config) -> Config {
-    config.with_custom_code_memory(Some(Arc::new(Image)));
+    if platform::EXECUTES_IN_PLACE {
+        config.with_custom_code_memory(Some(Arc::new(Image)));
+    }
     config
 }
 
-/// Makes the embedded code callable. It is mapped with the program and read from disk page by page as it is used.
+/// Makes the embedded code callable: where it is, mapped with the program and read from disk page by page as it is used, or as a copy.
 pub(super) fn load(engine: &Engine) -> Result<Component> {
     #[expect(unsafe_code, reason = "this is one of the named modules: wasmtime cannot know that the bytes are its own")]
     // SAFETY: the bytes are what `Engine::precompile_component` gave to the build script of this very program. They are a constant: they
     // live as long as the program and nothing writes to them.
     unsafe {
-        Component::deserialize_raw(engine, NonNull::from(&GUEST.0))
+        if platform::EXECUTES_IN_PLACE {
+            Component::deserialize_raw(engine, NonNull::from(&GUEST.0))
+        } else {
+            Component::deserialize(engine, &GUEST.0)
+        }
     }
 }
 

@@ -139,7 +139,14 @@ impl Sandbox {
         (verdict, fuel)
     }
 
-    fn call(&self, store: &mut Store<State>, task: Task, limits: &Limits, script: &str, arguments: &str) -> wasmtime::Result<Answered> {
+    fn call(
+        &self,
+        store: &mut Store<State>,
+        task: Task,
+        limits: &Limits,
+        script: &str,
+        arguments: &str,
+    ) -> wasmtime::Result<Answered> {
         store.limiter(|state| state);
         store.set_fuel(limits.fuel)?;
         store.set_epoch_deadline(1);
@@ -194,7 +201,8 @@ fn check_imports(engine: &Engine, component: &Component) -> Result<(), SandboxEr
         .map(|(name, item)| (name.to_owned(), matches!(item.ty, ComponentItem::ComponentInstance(_))))
         .collect();
     found.sort();
-    let exact = found.len() == IMPORTS.len() && found.iter().zip(IMPORTS).all(|((name, instance), allowed)| *instance && name == allowed);
+    let exact =
+        found.len() == IMPORTS.len() && found.iter().zip(IMPORTS).all(|((name, instance), allowed)| *instance && name == allowed);
     if exact {
         return Ok(());
     }

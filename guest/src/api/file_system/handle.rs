@@ -62,9 +62,8 @@ impl OpenFileOptions {
     fn permissions(&self) -> ApiResult<Option<u32>> {
         self.permissions
             .map(|mode| {
-                u32::try_from(mode).map_err(|_| {
-                    invalid_arguments(FILE_SYSTEM_KINDS, format!("permissions are 0o000 to 0o777, not {mode}"))
-                })
+                u32::try_from(mode)
+                    .map_err(|_| invalid_arguments(FILE_SYSTEM_KINDS, format!("permissions are 0o000 to 0o777, not {mode}")))
             })
             .transpose()
     }
@@ -108,10 +107,7 @@ impl DirHandle {
     /// The entries by name.
     pub(super) fn entries(&self) -> ApiResult<Vec<(String, DirEntry)>> {
         let entries = answer(self.0.entries())?;
-        Ok(entries
-            .into_iter()
-            .map(|entry| (entry.name.clone(), DirEntry { dir: Rc::clone(&self.0), entry }))
-            .collect())
+        Ok(entries.into_iter().map(|entry| (entry.name.clone(), DirEntry { dir: Rc::clone(&self.0), entry })).collect())
     }
 
     fn open_file(&self, name: &str, options: &OpenFileOptions) -> ApiResult<FileHandle> {
@@ -256,8 +252,5 @@ pub(super) fn register(registrar: &mut Registrar) {
 }
 
 fn match_map(found: MatchLine) -> Map {
-    Map::from([
-        ("line_number".into(), integer(found.number).into()),
-        ("line_content".into(), found.content.into()),
-    ])
+    Map::from([("line_number".into(), integer(found.number).into()), ("line_content".into(), found.content.into())])
 }

@@ -66,11 +66,9 @@ impl State {
                 if !options.contains(OpenDirFlags::CREATE) {
                     return Err(self.absent(asked, vacancy));
                 }
-                self.make_dirs(asked, vacancy, options.contains(OpenDirFlags::PARENTS))?;
-                match self.locate(path, Links::Keep)? {
-                    Located::Found(object) => self.gate.permit::<Open, _>(asked, object)?,
-                    Located::Missing(vacancy) => return Err(self.absent(asked, vacancy.as_kind(Dir))),
-                }
+                let vacancy = self.gate.permit::<Open, _>(asked, vacancy)?.into_resource();
+                let created = self.make_dirs(asked, vacancy, options.contains(OpenDirFlags::PARENTS))?;
+                self.gate.permit::<Open, _>(asked, created)?
             }
         };
         if permit.resource().kind() != Kind::Directory {
@@ -124,19 +122,17 @@ impl State {
     }
 
     /// Creates a directory, and those above it that are missing. Every one is permitted before the first is made.
-    fn make_dirs(&mut self, asked: Asked<'_>, vacancy: Vacancy, parents: bool) -> Answer<()> {
+    fn make_dirs(&mut self, asked: Asked<'_>, vacancy: Vacancy, parents: bool) -> Answer<Arc<Object>> {
         if !vacancy.is_plainly_missing() || (!parents && !vacancy.is_last_only()) {
             return Err(self.absent(asked, vacancy));
         }
-        let permits = vacancy
-            .steps()
-            .into_iter()
-            .map(|step| self.gate.permit::<Create, _>(asked, step))
-            .collect::<Result<Vec<_>, _>>()?;
+        let permits =
+            vacancy.steps().into_iter().map(|step| self.gate.permit::<Create, _>(asked, step)).collect::<Result<Vec<_>, _>>()?;
+        let mut created = None;
         for permit in permits {
-            self.files.create_directory(permit).map_err(|error| about(asked.path, error))?;
+            created = Some(self.files.create_directory(permit).map_err(|error| about(asked.path, error))?);
         }
-        Ok(())
+        created.ok_or_else(|| Failure::of(ErrorKind::AlreadyExists, format!("{:?} exists already", asked.path)))
     }
 
     /// Asks for `open` on the directory that really holds a thing.
@@ -181,7 +177,12 @@ impl State {
     }
 
     /// Asks for everything below a directory, deepest first, and collects the permits.
-    fn permit_tree(&mut self, object: Arc<Object>, path: &AbsolutePath, permits: &mut Vec<Permit<Delete, Arc<Object>>>) -> Answer<()> {
+    fn permit_tree(
+        &mut self,
+        object: Arc<Object>,
+        path: &AbsolutePath,
+        permits: &mut Vec<Permit<Delete, Arc<Object>>>,
+    ) -> Answer<()> {
         let listing = self.list(Arc::clone(&object), path.as_str())?;
         if listing.unreadable > 0 {
             let message = format!("{:?}: it holds entries that no policy can name", path.as_str());
@@ -191,7 +192,10 @@ impl State {
             if permits.len() >= MAX_REMOVED {
                 return Err(self.excess(
                     ErrorKind::InvalidArguments,
-                    format!("{:?}: more than {MAX_REMOVED} entries would be removed by one call; remove parts of it first", path.as_str()),
+                    format!(
+                        "{:?}: more than {MAX_REMOVED} entries would be removed by one call; remove parts of it first",
+                        path.as_str()
+                    ),
                 ));
             }
             let name = Name::parse(&entry.name)?;
@@ -226,6 +230,7 @@ impl Host for State {
                 Object::touch(&permit).map_err(|error| about(path.as_str(), error))
             }
             Located::Missing(vacancy) if vacancy.is_last_only() => {
+                let vacancy = self.gate.permit::<Open, _>(asked, vacancy)?.into_resource();
                 let permit = self.gate.permit::<Create, _>(asked, vacancy)?;
                 self.files.create_file(permit, NEW_FILE).map(|_| ()).map_err(|error| about(path.as_str(), error))
             }
@@ -237,13 +242,16 @@ impl Host for State {
         self.called();
         let path = AbsolutePath::parse(&path)?;
         let asked = Asked { kind: Dir, path: path.as_str() };
+        let above = Asked { kind: Dir, path: parent(path.as_str()) };
         match self.locate(&path, if parents { Links::Follow } else { Links::Keep })? {
             Located::Missing(vacancy) => {
-                self.permit_parent_path(vacancy.base_path(), Asked { kind: Dir, path: parent(path.as_str()) })?;
-                self.make_dirs(asked, vacancy.as_kind(Dir), parents)
+                self.permit_parent_path(vacancy.base_path(), above)?;
+                self.make_dirs(asked, vacancy.as_kind(Dir), parents).map(|_| ())
             }
+            // The questions are the same as where there is nothing, or a denial would tell.
             Located::Found(object) => {
-                let permit = self.gate.permit::<Open, _>(asked, object)?;
+                self.permit_parent_path(parent(object.path()), above)?;
+                let permit = self.gate.permit::<Create, _>(asked, object)?;
                 match permit.resource().kind() {
                     Kind::Directory if parents => Ok(()),
                     _ => Err(Failure::of(ErrorKind::AlreadyExists, format!("{:?} exists already", path.as_str()))),
@@ -258,10 +266,9 @@ impl Host for State {
         let asked = Asked { kind: File, path: path.as_str() };
         let located = self.locate(&path, Links::Keep)?;
         let object = match located {
-            Located::Found(object) => object,
-            missing @ Located::Missing(_) => {
-                self.permit_parent(&path, &missing)?;
-                let Located::Missing(vacancy) = missing else { return Ok(()) };
+            // Whatever is there, the first question is the same, or a denial would tell.
+            Located::Found(object) => self.gate.permit::<Open, _>(asked, object)?.into_resource(),
+            Located::Missing(vacancy) => {
                 let quiet = options.contains(RemoveFlags::FORCE) && vacancy.is_plainly_missing();
                 return match self.absent(asked, vacancy) {
                     Failure::Guest(crate::sandbox::bindings::rex::host::types::Error::Failed(_)) if quiet => Ok(()),
@@ -272,14 +279,12 @@ impl Host for State {
         let mut permits = Vec::new();
         if object.kind() == Kind::Directory {
             let asked = Asked { kind: Dir, ..asked };
-            let object = self.gate.permit::<Open, _>(asked, object)?.into_resource();
             if options.contains(RemoveFlags::RECURSIVE) {
                 self.permit_tree(Arc::clone(&object), &path, &mut permits)?;
             }
             permits.push(self.gate.permit::<Delete, _>(asked, object)?);
         } else {
             self.permit_parent_path(parent(object.path()), Asked { kind: Dir, path: parent(path.as_str()) })?;
-            let object = self.gate.permit::<Open, _>(asked, object)?.into_resource();
             permits.push(self.gate.permit::<Delete, _>(asked, object)?);
         }
         for permit in permits {
@@ -398,12 +403,18 @@ impl HostFile for State {
             return Err(self.too_large("the text"));
         }
         let permit = self.gate.permit::<Write, _>(Asked { kind: File, path: asked.as_str() }, object)?;
-        let write = match mode {
-            WriteMode::Append => Object::append,
-            WriteMode::Replace => Object::replace,
-            WriteMode::InPlace => Object::overwrite,
-        };
-        write(&permit, content.as_bytes(), &self.clock).map_err(|error| about(asked.as_str(), error))
+        let failed = |error| about(asked.as_str(), error);
+        match mode {
+            WriteMode::Append => Object::append(&permit, content.as_bytes(), &self.clock).map_err(failed),
+            WriteMode::InPlace => Object::overwrite(&permit, content.as_bytes(), &self.clock).map_err(failed),
+            WriteMode::Replace => {
+                // The name stands for another file now, and the handle stands for the name.
+                let replaced = Object::replace(&permit, content.as_bytes(), &self.clock).map_err(failed)?;
+                let permit = self.gate.permit::<Open, _>(Asked { kind: File, path: asked.as_str() }, replaced)?;
+                self.table.get_mut(&handle).map_err(|error| Failure::Fatal(error.into()))?.permit = permit;
+                Ok(())
+            }
+        }
     }
 
     fn drop(&mut self, handle: Resource<FileHandle>) -> CallResult<()> {

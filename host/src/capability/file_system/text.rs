@@ -9,7 +9,7 @@ use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder, Sink
 
 use super::{Answer, ReadPermit};
 use crate::capability::{Failure, PART_OVERHEAD, State, about};
-use crate::platform::{Error, Object, Reader};
+use crate::platform::{Error, Kind, Object, Reader};
 use crate::sandbox::bindings::rex::host::file_system::{LineSelection, MatchLine, SearchOptions, TextCounts};
 use crate::sandbox::bindings::rex::host::types::ErrorKind;
 
@@ -176,10 +176,12 @@ fn start_of_last(reader: &mut Reader, size: u64, count: u64) -> io::Result<u64> 
 
 /// The next lines from a position on, and the position after them.
 pub(super) fn page(state: &State, permit: &ReadPermit, count: u64) -> Answer<(Vec<String>, u64)> {
-    let mut reader = open(state, permit)?;
-    if reader.size().is_some() {
-        reader.seek(SeekFrom::Start(permit.page)).map_err(|error| failed(permit, error))?;
+    if permit.permit.resource().kind() != Kind::File {
+        let message = format!("{:?}: only a regular file can be read page by page", permit.asked.as_str());
+        return Err(Failure::of(ErrorKind::UnsupportedOperationError, message));
     }
+    let mut reader = open(state, permit)?;
+    reader.seek(SeekFrom::Start(permit.page)).map_err(|error| failed(permit, error))?;
     let mut lines = Lines::new(reader, state, permit, permit.page);
     let mut collected = Collected::new(state, permit);
     for _ in 0..count {
@@ -210,7 +212,8 @@ pub(super) fn search(state: &State, permit: &ReadPermit, options: &SearchOptions
         .memory_map(MmapChoice::never())
         .heap_limit(Some(state.limits.call_bytes))
         .build();
-    let mut found = Found { collected: Collected::new(state, permit), numbers: Vec::new(), max: options.max_count, failure: None };
+    let mut found =
+        Found { collected: Collected::new(state, permit), numbers: Vec::new(), max: options.max_count, failure: None };
     let searched = searcher.search_reader(matcher, reader, &mut found);
     if let Some(failure) = found.failure {
         return Err(failure);

@@ -71,16 +71,16 @@ impl Object {
         write_all(&mut file, content, clock)
     }
 
-    /// Puts a new file with the same owner and mode in the place of a regular file, all or nothing. Other names of the old file keep its
-    /// old content. What is no regular file is overwritten.
+    /// Puts a new file with the same owner and mode in the place of a regular file, all or nothing, and returns it. Other names of the old
+    /// file keep its old content. What is no regular file is overwritten.
     ///
     /// # Errors
     ///
     /// As the operating system says; [`Error::Exchanged`] when the name stands for something else by now. The old content is there then.
-    pub fn replace(permit: &Permit<Write, Arc<Self>>, content: &[u8], clock: &RunClock) -> Result<(), Error> {
+    pub fn replace(permit: &Permit<Write, Arc<Self>>, content: &[u8], clock: &RunClock) -> Result<Arc<Self>, Error> {
         let object = permit.resource();
         if object.kind() != Kind::File {
-            return Self::overwrite(permit, content, clock);
+            return Self::overwrite(permit, content, clock).map(|()| Arc::clone(object));
         }
         // Nobody may replace what they could not write to.
         drop(object.reopen(OFlags::WRONLY)?);
@@ -101,7 +101,7 @@ impl Object {
             clock.check()?;
             object.confirm()?;
             sys::renameat(&place.parent, &name, &place.parent, &place.name).map_err(io::Error::from)?;
-            Ok(())
+            object.successor(&file)
         })();
         if replaced.is_err() {
             let _ = sys::unlinkat(&place.parent, &name, AtFlags::empty());
@@ -159,12 +159,12 @@ impl FileSystem {
         self.object(handle, Arc::clone(&vacancy.base), name).map(Arc::new)
     }
 
-    /// Creates a directory where there is nothing. Those above it, if they were missing, have been created by permits of their own.
+    /// Creates a directory where there is nothing, and returns it. Those above it, if they were missing, have been created by permits of their own.
     ///
     /// # Errors
     ///
     /// As the operating system says; something that came to be there meanwhile is an error too.
-    pub fn create_directory(&self, permit: Permit<Create, Vacancy>) -> Result<(), Error> {
+    pub fn create_directory(&self, permit: Permit<Create, Vacancy>) -> Result<Arc<Object>, Error> {
         let vacancy = permit.into_resource();
         let Some((name, above)) = vacancy.names.split_last() else {
             return Err(Error::Io(Errno::EXIST.into()));
@@ -173,7 +173,9 @@ impl FileSystem {
         for name in above {
             parent = Arc::new(look(&parent, name, OFlags::DIRECTORY | OFlags::NOFOLLOW).map_err(io::Error::from)?);
         }
-        sys::mkdirat(&parent, name, Mode::from_raw_mode(0o777)).map_err(|errno| Error::Io(errno.into()))
+        sys::mkdirat(&parent, name, Mode::from_raw_mode(0o777)).map_err(io::Error::from)?;
+        let handle = look(&parent, name, OFlags::DIRECTORY | OFlags::NOFOLLOW).map_err(io::Error::from)?;
+        self.object(handle, parent, name).map(Arc::new)
     }
 }
 
@@ -243,4 +245,3 @@ fn write_all(file: &mut File, content: &[u8], clock: &RunClock) -> Result<(), Er
     }
     Ok(())
 }
-

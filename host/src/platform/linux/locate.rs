@@ -75,9 +75,9 @@ impl FileSystem {
     /// On a kernel without openat2 (before 5.6, or forbidden by a container's filter), and where /proc is not the kernel's.
     pub fn open() -> Result<Self, Error> {
         let root = look(sys::CWD, "/", OFlags::DIRECTORY).map_err(|errno| match errno {
-            Errno::NOSYS | Errno::PERM => {
-                Error::Unsupported("this kernel does not offer openat2, without which no path can be opened safely: Linux 5.6 or newer is needed")
-            }
+            Errno::NOSYS | Errno::PERM => Error::Unsupported(
+                "this kernel does not offer openat2, without which no path can be opened safely: Linux 5.6 or newer is needed",
+            ),
             other => Error::Io(other.into()),
         })?;
         let descriptors = sys::open("/proc/self/fd", LOOK | OFlags::DIRECTORY, Mode::empty()).map_err(io::Error::from)?;
@@ -91,16 +91,21 @@ impl FileSystem {
     ///
     /// # Errors
     ///
-    /// When what was found has a path that no policy can name, because it is not UTF-8.
+    /// On a system that offers no safe way to find it.
     pub fn locate(&self, path: &AbsolutePath, links: Links) -> Result<Located, Error> {
         let relative = path.as_str().trim_start_matches('/');
-        let located = self.walk(Arc::clone(&self.root), relative.to_owned(), links)?;
-        Ok(match located {
-            Located::Found(object) if path.demands_directory() && object.kind != Kind::Directory => {
-                Located::Missing(self.vacancy(&self.root, relative, Errno::NOTDIR)?)
-            }
-            located => located,
-        })
+        let located = match self.walk(Arc::clone(&self.root), relative.to_owned(), links) {
+            // Nobody may learn from the error what they may not open.
+            Err(Error::Io(error)) => Located::Missing(self.unnameable(path, error)),
+            located => located?,
+        };
+        match located {
+            Located::Found(object) if path.demands_directory() && object.kind != Kind::Directory => match &object.place {
+                Some(place) => self.vacancy(&place.parent, &place.name, Errno::NOTDIR).map(Located::Missing),
+                None => Ok(Located::Found(object)),
+            },
+            located => Ok(located),
+        }
     }
 
     /// Finds an entry of an open directory.
@@ -186,8 +191,25 @@ impl FileSystem {
         })
     }
 
-    /// What would be at a path that leads nowhere. The policy is asked about it as if it were there, so that a denial does not tell.
+    /// What would be at a path that leads nowhere. The policy is asked about it as if it were there, so that a denial does not tell. A link
+    /// on the way is followed to where it would lead, for the same reason.
     fn vacancy(&self, base: &Arc<OwnedFd>, rest: &str, errno: Errno) -> Result<Vacancy, Error> {
+        let mut vacancy = self.vacancy_here(base, rest, errno)?;
+        for _ in 0..MAX_LINKS {
+            let Some((name, below)) = vacancy.names.split_first() else { break };
+            let Ok(link) = look(&vacancy.base, name, OFlags::NOFOLLOW) else { break };
+            let Ok(target) = sys::readlinkat(&link, "", Vec::new()) else { break };
+            if below.is_empty() && errno != Errno::NOENT {
+                break;
+            }
+            let target = target.into_string().map_err(|_| not_utf8())?;
+            let rest = below.iter().fold(target, |path, name| path + "/" + name);
+            vacancy = self.vacancy_here(&Arc::clone(&vacancy.base), &rest, errno)?;
+        }
+        Ok(vacancy)
+    }
+
+    fn vacancy_here(&self, base: &Arc<OwnedFd>, rest: &str, errno: Errno) -> Result<Vacancy, Error> {
         let (mut base, mut known) = (Arc::clone(base), rest);
         if rest.starts_with('/') {
             base = Arc::clone(&self.root);
@@ -223,6 +245,19 @@ impl FileSystem {
         Ok(vacancy)
     }
 
+    /// For what has no path that could be named: the policy is asked about the path as it was given.
+    fn unnameable(&self, path: &AbsolutePath, cause: io::Error) -> Vacancy {
+        Vacancy {
+            base: Arc::clone(&self.root),
+            descriptors: Arc::clone(&self.descriptors),
+            names: Vec::new(),
+            base_path: "/".to_owned(),
+            path: path.as_str().to_owned(),
+            kind: EntityType::File,
+            cause,
+        }
+    }
+
     /// The path that a directory has now.
     fn path_of(&self, directory: &OwnedFd) -> Result<String, Error> {
         path_of(&self.descriptors, directory)
@@ -231,7 +266,8 @@ impl FileSystem {
 
 fn path_of(descriptors: &OwnedFd, directory: &OwnedFd) -> Result<String, Error> {
     const DELETED: &str = " (deleted)";
-    let path = sys::readlinkat(descriptors, directory.as_raw_fd().to_string(), Vec::with_capacity(128)).map_err(io::Error::from)?;
+    let path =
+        sys::readlinkat(descriptors, directory.as_raw_fd().to_string(), Vec::with_capacity(128)).map_err(io::Error::from)?;
     let path = path.into_string().map_err(|_| not_utf8())?;
     if !path.starts_with('/') {
         return Err(Error::Unsupported("the directory cannot be reached from the root of this process"));
@@ -256,7 +292,10 @@ pub(super) fn look(base: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd
 }
 
 fn not_utf8() -> Error {
-    Error::Io(io::Error::new(io::ErrorKind::InvalidFilename, "the path has a name in it that is not UTF-8, which no policy can name"))
+    Error::Io(io::Error::new(
+        io::ErrorKind::InvalidFilename,
+        "the path has a name in it that is not UTF-8, which no policy can name",
+    ))
 }
 
 impl Identity {
@@ -276,6 +315,23 @@ impl Object {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// The file that has taken this one's place.
+    pub(super) fn successor(&self, file: impl AsFd) -> Result<Arc<Self>, Error> {
+        let file = file.as_fd();
+        let place = self.place.as_ref().ok_or(Error::Io(Errno::BUSY.into()))?;
+        let handle =
+            sys::openat(&self.descriptors, file.as_raw_fd().to_string(), LOOK, Mode::empty()).map_err(io::Error::from)?;
+        let status = sys::fstat(&handle).map_err(io::Error::from)?;
+        Ok(Arc::new(Self {
+            handle: Arc::new(handle),
+            descriptors: Arc::clone(&self.descriptors),
+            place: Some(Place { parent: Arc::clone(&place.parent), name: place.name.clone() }),
+            path: self.path.clone(),
+            kind: self.kind,
+            identity: Identity::of(&status),
+        }))
     }
 
     /// Whether this is one of the links of /proc whose text is not where they lead.

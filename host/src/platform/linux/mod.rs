@@ -7,5 +7,5 @@ mod reader;
 
 pub use locate::{FileSystem, Object, Vacancy};
 pub(super) use process::user_number;
-pub use process::{prepare_process, private, publish_executable};
+pub use process::{EXECUTES_IN_PLACE, prepare_process, private, publish_executable};
 pub use reader::Reader;

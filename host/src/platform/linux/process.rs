@@ -4,7 +4,11 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 
+use rustix::fs::OFlags;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Embedded code is made executable where the program's image has it.
+pub const EXECUTES_IN_PLACE: bool = true;
 
 /// Prepares the process: as many descriptors as it may have, and errors instead of death where a pipe's reader is gone.
 pub fn prepare_process() {
@@ -13,9 +17,10 @@ pub fn prepare_process() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
-/// Makes a file that is created readable and writable by its owner alone, and refuses to open a link.
+/// Makes a file that is created readable and writable by its owner alone. Refuses to open a link, and never waits for a FIFO's reader.
 pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options.mode(0o600).custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default())
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    options.mode(0o600).custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
 }
 
 /// Makes a part of this program's own image executable and read-only.

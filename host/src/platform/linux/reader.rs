@@ -1,7 +1,7 @@
 //! Reading, with an end: of the file, of the bytes that one call may have, or of the time.
 
-use std::io::{self, Read, Seek, SeekFrom};
 use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;

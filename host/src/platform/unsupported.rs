@@ -1,0 +1,173 @@
+//! Systems on which scripts run but no file can be reached: there is no code yet that opens files as safely as on Linux, and
+//! none is better than some.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use super::{AbsolutePath, Error, Kind, Links, Listing, Located, Name};
+use crate::gate::{Create, Delete, Permit, Read as ReadAct, Resource, Write};
+use crate::limits::RunClock;
+use crate::policy::EntityType;
+
+/// Embedded code is copied to where it can be made executable.
+pub const EXECUTES_IN_PLACE: bool = false;
+
+const REFUSAL: Error = Error::Unsupported("files cannot be reached by scripts on this operating system: only Linux is supported");
+
+/// Refuses to find anything.
+#[derive(Debug)]
+pub struct FileSystem(());
+
+/// Never found.
+#[derive(Debug)]
+pub enum Object {}
+
+/// Never found to be missing.
+#[derive(Debug)]
+pub enum Vacancy {}
+
+/// Never opened.
+#[derive(Debug)]
+pub enum Reader {}
+
+#[expect(missing_docs, clippy::missing_errors_doc, reason = "as on Linux, but that nothing can be reached")]
+impl FileSystem {
+    pub const fn open() -> Result<Self, Error> {
+        Ok(Self(()))
+    }
+
+    pub const fn locate(&self, _: &AbsolutePath, _: Links) -> Result<Located, Error> {
+        Err(REFUSAL)
+    }
+
+    pub const fn locate_in(&self, object: &Object, _: &Name, _: Links) -> Result<Located, Error> {
+        match *object {}
+    }
+
+    pub fn create_file(&self, permit: Permit<Create, Vacancy>, _: u32) -> Result<Arc<Object>, Error> {
+        match permit.into_resource() {}
+    }
+
+    pub fn create_directory(&self, permit: Permit<Create, Vacancy>) -> Result<(), Error> {
+        match permit.into_resource() {}
+    }
+}
+
+#[expect(missing_docs, clippy::missing_errors_doc, reason = "as on Linux, but that nothing can be reached")]
+impl Object {
+    pub const fn path(&self) -> &str {
+        match *self {}
+    }
+
+    pub const fn kind(&self) -> Kind {
+        match *self {}
+    }
+
+    pub fn reader(permit: &Permit<ReadAct, Arc<Self>>, _: &RunClock) -> Result<Reader, Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn list(permit: &Permit<ReadAct, Arc<Self>>, _: usize, _: &RunClock) -> Result<Listing, Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn append(permit: &Permit<Write, Arc<Self>>, _: &[u8], _: &RunClock) -> Result<(), Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn overwrite(permit: &Permit<Write, Arc<Self>>, _: &[u8], _: &RunClock) -> Result<(), Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn replace(permit: &Permit<Write, Arc<Self>>, _: &[u8], _: &RunClock) -> Result<(), Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn touch(permit: &Permit<Create, Arc<Self>>) -> Result<(), Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn remove(permit: Permit<Delete, Arc<Self>>) -> Result<(), Error> {
+        match *permit.into_resource() {}
+    }
+}
+
+#[expect(missing_docs, reason = "as on Linux, but that nothing can be reached")]
+impl Vacancy {
+    pub fn as_kind(self, _: EntityType) -> Self {
+        match self {}
+    }
+
+    pub const fn cause(&self) -> &io::Error {
+        match *self {}
+    }
+
+    pub const fn base_path(&self) -> &str {
+        match *self {}
+    }
+
+    pub const fn is_last_only(&self) -> bool {
+        match *self {}
+    }
+
+    pub const fn is_plainly_missing(&self) -> bool {
+        match *self {}
+    }
+
+    pub fn steps(self) -> Vec<Self> {
+        match self {}
+    }
+}
+
+#[expect(missing_docs, reason = "as on Linux, but that nothing can be reached")]
+impl Reader {
+    pub const fn size(&self) -> Option<u64> {
+        match *self {}
+    }
+}
+
+impl Resource for Object {
+    fn describe(&self) -> (EntityType, &str) {
+        match *self {}
+    }
+}
+
+impl Resource for Vacancy {
+    fn describe(&self) -> (EntityType, &str) {
+        match *self {}
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        match *self {}
+    }
+}
+
+impl Seek for Reader {
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        match *self {}
+    }
+}
+
+/// Nothing to prepare.
+pub const fn prepare_process() {}
+
+/// The directory's own protection is what there is.
+pub const fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+/// Never called, see [`EXECUTES_IN_PLACE`].
+///
+/// # Errors
+///
+/// Always.
+pub fn publish_executable(_: *const u8, _: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(super) fn user_number() -> String {
+    "unknown".to_owned()
+}

@@ -1,0 +1,142 @@
+//! The process as a whole stays small: at most the guest's memory and 64 MiB.
+
+use std::io::{Read as _, Write as _};
+use std::thread;
+use std::time::Duration;
+
+use rex_tests::{Case, PERMIT_ALL, Ran, command, eventually, finish};
+
+/// Runs a script, and returns with its report the high-water mark of the process's memory in MiB.
+///
+/// The kernel forgets it with the process. Its standard output is therefore a full pipe: when the record says that the run is over, the
+/// process cannot end before somebody reads.
+fn measured(case: &Case, script: &str, options: &[&str]) -> (Ran, u64) {
+    let (policy, script, log) = (case.file("policy", PERMIT_ALL), case.file("script", script), case.path("log"));
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    // A report may have white space before it.
+    writer.write_all(&[b' '; 65536]).unwrap();
+    let mut command = command(&[&["-s", &script, "-p", &policy, "--audit-log", &log], options].concat());
+    let child = command.stdout(writer).spawn().unwrap();
+    // It keeps the other end of the pipe.
+    drop(command);
+    let status = format!("/proc/{}/status", child.id());
+    let peak = || -> u64 {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");
+        line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+    };
+    eventually("the run is over", || case.content("log").is_some_and(|log| log.contains("run_ended")));
+    thread::sleep(Duration::from_millis(100));
+    let peak = peak();
+    assert!(peak > 0, "the process is there until its report is read");
+    let mut stdout = String::new();
+    let reading = thread::spawn(move || reader.read_to_string(&mut stdout).map(|_| stdout));
+    let mut ran = finish(child);
+    ran.stdout = reading.join().unwrap().unwrap().trim_start().to_owned();
+    ran.report = serde_json::from_str(&ran.stdout).unwrap();
+    (ran, peak.div_ceil(1024))
+}
+
+#[track_caller]
+fn stays_below(cap: u64, script: &str, options: &[&str], codes: &[i32]) {
+    let (ran, peak) = measured(&Case::new(), script, options);
+    assert!(codes.contains(&ran.code), "{script}: {ran:?}");
+    assert!(ran.report["exit_code"] == ran.code, "{script}: {ran:?}");
+    assert!(peak <= cap + 64, "{script}: {peak} MiB where the guest may have {cap}; guest: {}", ran.report["usage"]["peak_memory"]);
+}
+
+#[test]
+fn a_small_script_needs_little() {
+    stays_below(0, "1", &[], &[0]);
+}
+
+#[test]
+fn bombs_stay_below_the_cap_and_64_mib() {
+    for script in [
+        "let x = \"x\"; loop { x += x; }",
+        "let m = #{}; let n = 0; loop { m[`${n}`] = n; n += 1; }",
+        "seq(1, 700000000)",
+        "let x = [0]; loop { x += x; }",
+    ] {
+        stays_below(256, script, &[], &[4]);
+        stays_below(32, script, &["--max-memory", "32MiB"], &[4]);
+    }
+}
+
+#[test]
+fn endless_input_stays_below_the_cap_and_64_mib() {
+    for script in ["cat(\"/dev/zero\")", "tail(\"/dev/zero\")", "grep(\"x\", \"/dev/zero\")", "grep(\"\", \"/dev/urandom\")"] {
+        stays_below(256, script, &["--timeout", "5s"], &[1, 4]);
+    }
+}
+
+/// A text goes from the guest to the host as a copy.
+#[test]
+fn a_huge_argument_of_a_call_stays_below_the_cap_and_64_mib() {
+    for call in ["info(x)", "print(x)", "debug(x)", "cat(x)", "ls(x)", "mkdir(x)", "grep(x, \"/dev/null\")", "write(\"/dev/null\", x)"] {
+        // Texts of 64 and of 96 MiB.
+        for grow in
+            ["let x = \"x\"; for n in 0..26 { x += x; }", "let y = \"x\"; for n in 0..25 { y += y; } let x = y + y; x += y; y = ();"]
+        {
+            stays_below(256, &format!("{grow} try {{ {call}; }} catch {{}} x = ();"), &[], &[0, 4]);
+        }
+    }
+}
+
+/// And what a file holds goes from the host to the guest as one.
+#[test]
+fn a_guest_that_is_full_and_a_huge_file_stay_below_the_cap_and_64_mib() {
+    let case = Case::new();
+    let file = case.path("big");
+    std::fs::write(&file, vec![b'x'; 63 << 20]).unwrap();
+    for full in [0, 128, 180, 240] {
+        let script =
+            format!("let all = []; for n in 0..{full} {{ let x = \"x\"; x.pad(1000000, 'x'); all.push(x); }} cat(\"{file}\").len()");
+        let (ran, peak) = measured(&case, &script, &[]);
+        assert!(matches!(ran.code, 0 | 4), "{full}: {ran:?}");
+        assert!(peak <= 256 + 64, "{full} MB in the guest: {peak} MiB");
+        std::fs::remove_file(case.path("log")).unwrap();
+    }
+}
+
+#[test]
+fn a_huge_result_stays_below_the_cap_and_64_mib() {
+    for size in [22, 24, 25] {
+        for end in ["x", "[x]", "throw x", "throw #{kind: 1, message: x}"] {
+            stays_below(256, &format!("let x = \"x\"; for n in 0..{size} {{ x += x; }} {end}"), &[], &[0, 1, 4]);
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_log_entries_stays_small() {
+    stays_below(8, "let x = \"x\"; for n in 0..12 { x += x; } for n in 0..20000 { info(x) }", &["--max-memory", "8MiB"], &[0]);
+}
+
+#[test]
+fn a_flood_of_denials_stays_small() {
+    let script = "let x = \"/x\"; for n in 0..10 { x += x; } for n in 0..5000 { try { cat(`${x}/${n}`) } catch {} }";
+    stays_below(8, script, &["--max-memory", "8MiB"], &[0]);
+}
+
+/// A class such as `\w` is seven hundred ranges of characters, and a pattern can name it again and again.
+#[test]
+fn a_long_pattern_stays_below_the_cap_and_64_mib() {
+    for part in ["\\\\w", "\\\\pL", "(?i:\\\\w)", "a|", "[a-z]", "(a)", "x"] {
+        for doublings in [12, 17] {
+            let script = format!("let x = \"{part}\"; for n in 0..{doublings} {{ x += x; }} try {{ grep(x, \"/dev/null\"); }} catch {{}}");
+            stays_below(64, &script, &["--max-memory", "64MiB", "--timeout", "20s"], &[0, 4]);
+        }
+    }
+}
+
+/// More than the host copies at one time.
+#[test]
+fn a_text_beyond_what_one_call_may_move_is_a_limit_or_is_cut() {
+    for call in ["info(x)", "cat(x)", "write(\"/dev/null\", x)"] {
+        let script = format!("let x = \"x\"; for n in 0..28 {{ x += x; }} {call}");
+        let ran = Case::new().run_with(&script, PERMIT_ALL, &["--max-memory", "2GiB"]);
+        assert!(matches!(ran.code, 0 | 1 | 4), "{call}: {ran:?}");
+        assert!(!ran.error().contains("gave up"), "{call}: {ran:?}");
+    }
+}
