@@ -92,7 +92,7 @@ pub(crate) fn to_host(error: &EvalAltResult, fault: Fault) -> ScriptError {
         && map.contains_key("kind")
     {
         cause = map.get(CAUSE).and_then(|id| id.as_int().ok()).and_then(|id| u64::try_from(id).ok());
-        let text = |key| map.get(key).map(|value| value::text(value)).unwrap_or_default();
+        let text = |key| map.get(key).map(value::text).unwrap_or_default();
         let place =
             position.map(|position| format!(" (line {}, position {})", position.line, position.column)).unwrap_or_default();
         message = Some(format!("{}: {}: {}{place}", text("source"), text("kind"), text("message")));

@@ -501,6 +501,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn every_report_fits_and_is_whole(text in "(\\PC|[\0-\u{1f}]){0,30000}", messages in prop::collection::vec("\\PC{0,3000}", 0..20)) {
             let mut journal = Journal::default();
@@ -512,7 +514,7 @@ mod tests {
             let report: serde_json::Value = serde_json::from_str(&report).unwrap();
             let output = report["output"].as_str().unwrap();
             prop_assert!(text.starts_with(output));
-            prop_assert_eq!(text.len() - output.len(), report["truncated"]["output_bytes"].as_u64().unwrap_or(0) as usize);
+            prop_assert_eq!((text.len() - output.len()) as u64, report["truncated"]["output_bytes"].as_u64().unwrap_or(0));
         }
     }
 }

@@ -46,7 +46,10 @@ fn texts_arrays_and_maps_that_grow_are_a_limit() {
     ] {
         let ran = Case::new().run(script, PERMIT_ALL).expect_code(4);
         let message = ran.error();
-        assert!(message.contains("--max-memory") || message.contains("stack"), "{script}: {message}");
+        assert!(
+            ["--max-memory", "stack", "--fuel", "--timeout"].iter().any(|limit| message.contains(limit)),
+            "{script}: {message}"
+        );
     }
 }
 
@@ -110,7 +113,10 @@ fn scripts_that_are_nested_without_end_are_errors_or_limits() {
         for times in [100, 5_000, 60_000] {
             let script = format!("{}{middle}{}", open.repeat(times), close.repeat(times));
             let ran = Case::new().run_with(&script, PERMIT_ALL, &["--timeout", "20s", "--fuel", "20G"]);
-            assert!(matches!(ran.code, 0 | 1 | 4) && ran.report["exit_code"] == ran.code, "{times} times {open}…{close}: {ran:?}");
+            assert!(
+                matches!(ran.code, 0 | 1 | 4) && ran.report["exit_code"] == ran.code,
+                "{times} times {open}…{close}: {ran:?}"
+            );
             assert!(!ran.error().contains("gave up"), "{times} times {open}…{close}: {ran:?}");
         }
     }
@@ -138,7 +144,7 @@ fn a_script_of_a_megabyte_is_an_error_or_runs() {
 #[test]
 fn arguments_that_are_nested_without_end_are_refused() {
     for json in [
-        format!("{{\"x\": {}1{}}}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("{{\"x\": {}1{}}}", "[".repeat(40_000), "]".repeat(40_000)),
         format!("{{\"x\": {}1{}}}", "{\"a\":".repeat(1000), "}".repeat(1000)),
     ] {
         let case = Case::new();
@@ -147,7 +153,7 @@ fn arguments_that_are_nested_without_end_are_refused() {
         let plain = case.file("plain", json.replace("[", "{\"listValue\": [").replace("]", "]}"));
         let ran = rex_tests::run(&["--script", "1", "-p", &policy, "-a", &plain], "");
         assert_eq!(ran.code, 5, "{ran:?}");
-        if json.len() < 100_000 {
+        if json.len() < 20_000 {
             case.run_with("1", PERMIT_ALL, &["--args-json", &json]).expect_code(5);
         }
     }

@@ -33,9 +33,9 @@ const THINGS: &[(&str, fn(&Case, &str))] = &[
 /// The report on each operation must be the same for something that is there and for something that is not, but for the name. `below` is
 /// added to both paths.
 #[track_caller]
-fn reports_are_the_same(policy: fn(&Case) -> String, below: &str) {
+fn reports_are_the_same(policy: fn(&Case) -> String, below: &str, things: impl Fn(&str) -> bool) {
     let mut differences = Vec::new();
-    for (thing, make) in THINGS {
+    for (thing, make) in THINGS.iter().filter(|(thing, _)| things(thing)) {
         let case = Case::new();
         case.dir("secret");
         make(&case, "secret/there");
@@ -61,27 +61,31 @@ fn nothing(case: &Case) -> String {
 
 /// The directory itself may be opened, but nothing in it.
 fn the_parent_alone(case: &Case) -> String {
-    format!("permit(principal, action == file_system::Action::\"open\", resource == file_system::Dir::\"{}\");", case.path("secret"))
+    format!(
+        "permit(principal, action == file_system::Action::\"open\", resource == file_system::Dir::\"{}\");",
+        case.path("secret")
+    )
 }
 
 #[test]
 fn a_denial_does_not_tell_whether_a_thing_exists() {
-    reports_are_the_same(nothing, "");
+    reports_are_the_same(nothing, "", |_| true);
 }
 
 #[test]
 fn nor_does_it_where_the_directory_may_be_opened() {
-    reports_are_the_same(the_parent_alone, "");
+    // A link out of the directory is authorised where it leads, and that directory may not be opened.
+    reports_are_the_same(the_parent_alone, "", |thing| thing != "a link to a magic link");
 }
 
 #[test]
 fn a_denial_does_not_tell_whether_a_directory_above_exists() {
-    reports_are_the_same(nothing, "/below/it");
+    reports_are_the_same(nothing, "/below/it", |_| true);
 }
 
 #[test]
 fn a_trailing_slash_does_not_tell_either() {
-    reports_are_the_same(nothing, "/");
+    reports_are_the_same(nothing, "/", |_| true);
 }
 
 /// Handles take names, and a directory that may be opened does not tell which of them are there.
@@ -92,14 +96,20 @@ fn names_in_an_open_directory_are_not_told() {
         case.dir("secret");
         make(&case, "secret/there");
         let policy = the_parent_alone(&case);
-        for options in
-            ["read(true)", "write(true)", "create(true)", "read(true).follow_symlinks(true)", "create(true).follow_symlinks(true)"]
-        {
+        for options in [
+            "read(true)",
+            "write(true)",
+            "create(true)",
+            "read(true).follow_symlinks(true)",
+            "create(true).follow_symlinks(true)",
+        ] {
             let report = |name: &str| {
                 let script = format!(
                     "DirConfig().path(p).build().open(OpenDirOptions().build()).open_file(\"{name}\", OpenFileOptions().{options}.build())"
                 );
-                comparable(&with_path(&case, &script, &case.path("secret"), &policy).expect_code(3)).to_string().replace(name, "NAME")
+                comparable(&with_path(&case, &script, &case.path("secret"), &policy).expect_code(3))
+                    .to_string()
+                    .replace(name, "NAME")
             };
             assert_eq!(report("there"), report("other"), "{thing} with {options}");
         }

@@ -15,9 +15,17 @@ fn dots_in_any_place_are_refused() {
     let case = Case::new();
     case.file("in/a/f", "x");
     let policy = permit_in(&case, "in");
-    for path in
-        ["in/..", "in/a/..", "in/a/../f", "in/a/../a/f", "in/a/../../in/a/f", "in/./..", "in//..//in", "in/a/../", "in/missing/../a/f"]
-    {
+    for path in [
+        "in/..",
+        "in/a/..",
+        "in/a/../f",
+        "in/a/../a/f",
+        "in/a/../../in/a/f",
+        "in/./..",
+        "in//..//in",
+        "in/a/../",
+        "in/missing/../a/f",
+    ] {
         // By hand: the joining of paths must not tidy them up.
         let path = format!("{}/{path}", case.path(""));
         all_end_with(&case, operations(), &path, &policy, "InvalidPath");
@@ -66,8 +74,8 @@ fn slashes_and_single_dots_change_nothing() {
     }
     // POSIX gives two leading slashes to the system, and Windows takes them for a server's name.
     assert_eq!(with_path(&case, "cat(p)", &format!("/{root}/in/a/f"), &policy).expect_code(0).result(), "x");
-    case.file("secret/f", crate::tools::SECRET);
-    for path in ["//secret//f", "/./secret/./f", "/secret/f"] {
+    case.file("other/f", crate::tools::SECRET);
+    for path in ["//other//f", "/./other/./f", "/other/f"] {
         denied(&case, "cat(p)", &format!("{root}{path}"), &policy);
     }
 }
@@ -118,9 +126,12 @@ fn the_root_can_be_listed_and_nothing_else() {
     for path in ["/", "//", "/.", "/./"] {
         let listed = with_path(&case, "ls(p).keys()", path, policy).expect_code(0);
         assert!(listed.result().as_array().unwrap().iter().any(|name| name == "proc"), "{listed:?}");
-        for (name, kind) in
-            attempt(&case, [("cat", "cat(p)"), ("write", "write(p, \"x\")"), ("mkdir", "mkdir(p)"), ("rm", "rm(p)")], path, policy)
-        {
+        for (name, kind) in attempt(
+            &case,
+            [("cat", "cat(p)"), ("write", "write(p, \"x\")"), ("mkdir", "mkdir(p)"), ("rm", "rm(p)")],
+            path,
+            policy,
+        ) {
             assert_ne!(kind, "ok", "{name} on {path}");
         }
     }
@@ -178,7 +189,7 @@ fn paths_that_are_too_long_are_refused() {
     for path in [
         format!("{root}/{}", "n".repeat(256)),
         format!("{root}{}", "/a".repeat(10_000)),
-        format!("/{}", "x".repeat(1 << 20)),
+        format!("/{}", "x".repeat(100_000)),
         "/".repeat(5000),
     ] {
         all_end_with(&case, operations(), &path, &policy, "InvalidPath");

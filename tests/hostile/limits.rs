@@ -105,7 +105,10 @@ fn a_call_of_too_many_bytes_is_a_limit_that_can_be_caught() {
     let options = &["--max-call-bytes", "1000", "--arg", &format!("p={file}")];
     for script in ["cat(p)", "tail([tail::from(1)], p)", "grep(\".\", p)", "write(p, cat(\"/dev/zero\"))"] {
         let ran = case.run_with(script, PERMIT_ALL, options).expect_code(4);
-        assert!(ran.error().contains("FileContentTooLargeError") && ran.error().contains("--max-call-bytes"), "{script}: {ran:?}");
+        assert!(
+            ran.error().contains("FileContentTooLargeError") && ran.error().contains("--max-call-bytes"),
+            "{script}: {ran:?}"
+        );
         let ran = case
             .run_with(&format!("let kind = (); try {{ {script} }} catch (e) {{ kind = e.kind; }} kind"), PERMIT_ALL, options)
             .expect_code(0);
@@ -113,7 +116,10 @@ fn a_call_of_too_many_bytes_is_a_limit_that_can_be_caught() {
     }
     case.run_with("try { cat(p) } catch (e) { throw e }", PERMIT_ALL, options).expect_code(4);
     // A part of it is no excess.
-    assert_eq!(case.run_with("tail([tail::n(2)], p)", PERMIT_ALL, options).expect_code(0).result(), &json!(["0123456789", "0123456789"]));
+    assert_eq!(
+        case.run_with("tail([tail::n(2)], p)", PERMIT_ALL, options).expect_code(0).result(),
+        &json!(["0123456789", "0123456789"])
+    );
     assert_eq!(case.run_with("wc(p).bytes", PERMIT_ALL, options).expect_code(0).result(), 11_000);
 }
 
@@ -123,7 +129,8 @@ fn a_text_of_too_many_bytes_is_not_written() {
     let file = case.file("in/f", "old");
     for flag in ["append", "replace"] {
         let script = format!("let x = \"0123456789\"; for n in 0..7 {{ x += x; }} write([write::{flag}], p, x)");
-        case.run_with(&script, &permit_in(&case, "in"), &["--max-call-bytes", "1000", "--arg", &format!("p={file}")]).expect_code(4);
+        case.run_with(&script, &permit_in(&case, "in"), &["--max-call-bytes", "1000", "--arg", &format!("p={file}")])
+            .expect_code(4);
         assert_eq!(case.content("in/f").as_deref(), Some("old"));
     }
 }
@@ -134,7 +141,9 @@ fn a_directory_of_too_many_names_is_a_limit() {
     for number in 0..200 {
         case.file(&format!("in/{number}"), "");
     }
-    let ran = case.run_with("ls(p)", PERMIT_ALL, &["--max-call-bytes", "1000", "--arg", &format!("p={}", case.path("in"))]).expect_code(4);
+    let ran = case
+        .run_with("ls(p)", PERMIT_ALL, &["--max-call-bytes", "1000", "--arg", &format!("p={}", case.path("in"))])
+        .expect_code(4);
     assert!(ran.error().contains("--max-call-bytes"), "{ran:?}");
 }
 
@@ -151,7 +160,8 @@ fn handles_come_to_an_end() {
     // The usual number of them.
     case.run_with(&format!("{open} loop {{ all.push({one}); }}"), PERMIT_ALL, &["--arg", &arguments]).expect_code(4);
     // Caught, and given back, after which there are some again.
-    let script = format!("{open} try {{ loop {{ all.push({one}); }} }} catch {{}} let n = all.len(); all.clear(); [n, {one}.read()]");
+    let script =
+        format!("{open} try {{ loop {{ all.push({one}); }} }} catch {{}} let n = all.len(); all.clear(); [n, {one}.read()]");
     assert_eq!(case.run_with(&script, PERMIT_ALL, options).expect_code(0).result(), &json!([9, "x"]));
     // Those that nobody keeps are given back at once.
     case.run_with("for n in 0..1000 { cat(p + \"/f\"); ls(p); }", PERMIT_ALL, options).expect_code(0);
@@ -181,16 +191,24 @@ fn a_huge_result_is_cut_and_said() {
     ] {
         let ran = Case::new().run(script, PERMIT_ALL).expect_code(0);
         assert!(ran.stdout.len() <= 24_000 && ran.report.get("result").is_none(), "{script}");
-        assert!(ran.report["truncated"]["output_bytes"].as_u64().unwrap() > 0 && ran.report["truncated"]["result"] == true, "{script}");
+        assert!(
+            ran.report["truncated"]["output_bytes"].as_u64().unwrap() > 0 && ran.report["truncated"]["result"] == true,
+            "{script}"
+        );
     }
 }
 
 #[test]
 fn a_huge_error_is_cut() {
     let long = "let x = \"0123456789abcdef\"; for n in 0..20 { x += x; }";
-    for script in
-        ["throw x", "throw #{kind: x, message: x, source: x}", "throw [x, x]", "cat(x)", "grep(x, \"/x\")", "x.no_such_function()"]
-    {
+    for script in [
+        "throw x",
+        "throw #{kind: x, message: x, source: x}",
+        "throw [x, x]",
+        "cat(x)",
+        "grep(x, \"/x\")",
+        "x.no_such_function()",
+    ] {
         let ran = Case::new().run(&format!("{long} {script}"), PERMIT_ALL).expect_code(1);
         assert!(ran.stdout.len() <= 24_000 && ran.error().len() <= 1100, "{script}");
     }
@@ -231,6 +249,10 @@ fn numbers_at_the_edges_are_errors_or_results() {
     let ran = case.run_with(&script, &permit_in(&case, "in"), &["--args-json", &arguments]).expect_code(0);
     for (index, kind) in ran.result().as_array().unwrap().iter().enumerate() {
         let edge = edges[index / 15];
-        assert!(matches!(kind.as_str().unwrap(), "ok" | "InvalidArguments" | "InvalidFileMode"), "call {} with {edge}: {kind}", index % 15);
+        assert!(
+            matches!(kind.as_str().unwrap(), "ok" | "InvalidArguments" | "InvalidFileMode"),
+            "call {} with {edge}: {kind}",
+            index % 15
+        );
     }
 }

@@ -23,7 +23,8 @@ fn swapping(case: &Case, script: &str, one: &str, other: &str, policy: &str) -> 
                 }
             }
         });
-        let ran = case.run_with(script, policy, &["--timeout", "50s", "--args-json", &json!({ "base": case.path("in") }).to_string()]);
+        let ran =
+            case.run_with(script, policy, &["--timeout", "50s", "--args-json", &json!({ "base": case.path("in") }).to_string()]);
         over.store(true, Ordering::Relaxed);
         ran
     });
@@ -135,7 +136,8 @@ fn a_recursive_removal_does_not_follow_a_directory_that_becomes_a_link() {
             case.file(&format!("secret/{number}"), SECRET);
         }
         symlink("../../secret", case.path("in/top/link")).unwrap();
-        let (ran, _) = swapping(&case, "try { rm([rm::recursive], base + \"/top\") } catch {}", "in/top/d", "in/top/link", &policy);
+        let (ran, _) =
+            swapping(&case, "try { rm([rm::recursive], base + \"/top\") } catch {}", "in/top/d", "in/top/link", &policy);
         ran.expect_code(0);
         for number in 0..50 {
             assert_eq!(case.content(&format!("secret/{number}")).as_deref(), Some(SECRET));

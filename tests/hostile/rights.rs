@@ -33,7 +33,9 @@ fn a_right_to_read_is_no_right_to_change() {
     let file = case.file("in/f", "content");
     let before = std::fs::metadata(&file).unwrap();
     let policy = case.permit(&["open", "read"], &["in"]);
-    for script in ["write(p, \"x\")", "write([write::replace], p, \"\")", "touch(p)", "rm(p)", "rm([rm::force, rm::recursive], p)"] {
+    for script in
+        ["write(p, \"x\")", "write([write::replace], p, \"\")", "touch(p)", "rm(p)", "rm([rm::force, rm::recursive], p)"]
+    {
         denied(&case, script, &file, &policy);
     }
     for change in ["write(\"\")", "write_in_place(\"\")"] {
@@ -41,7 +43,10 @@ fn a_right_to_read_is_no_right_to_change() {
         denied(&case, &script, &case.path("in"), &policy);
     }
     let after = std::fs::metadata(&file).unwrap();
-    assert_eq!((case.content("in/f").as_deref(), before.mtime_nsec(), before.ino()), (Some("content"), after.mtime_nsec(), after.ino()));
+    assert_eq!(
+        (case.content("in/f").as_deref(), before.mtime_nsec(), before.ino()),
+        (Some("content"), after.mtime_nsec(), after.ino())
+    );
 }
 
 #[test]
@@ -49,7 +54,9 @@ fn a_right_to_write_is_no_right_to_create() {
     let case = Case::new();
     case.dir("in");
     let policy = case.permit(&["open", "read", "write", "delete"], &["in"]);
-    for script in ["write(p + \"/new\", \"x\")", "touch(p + \"/new\")", "mkdir(p + \"/new\")", "mkdir([mkdir::p], p + \"/new/er\")"] {
+    for script in
+        ["write(p + \"/new\", \"x\")", "touch(p + \"/new\")", "mkdir(p + \"/new\")", "mkdir([mkdir::p], p + \"/new/er\")"]
+    {
         denied(&case, script, &case.path("in"), &policy);
     }
     denied(&case, &format!("{OPEN} d.open_file(\"new\", OpenFileOptions().create(true).build())"), &case.path("in"), &policy);

@@ -112,7 +112,8 @@ fn a_fifo_that_nobody_writes_ends_with_the_time_limit() {
     let path = case.path("in/fifo");
     fifo(&path);
     for script in ["cat(p)", "grep(\"x\", p)", "tail(p)", "tail([tail::n(1)], p)", "wc(p)"] {
-        let ran = case.run_with(script, &permit_in(&case, "in"), &["--timeout", "1s", "--arg", &format!("p={path}")]).expect_code(4);
+        let ran =
+            case.run_with(script, &permit_in(&case, "in"), &["--timeout", "1s", "--arg", &format!("p={path}")]).expect_code(4);
         assert!(ran.error().contains("--timeout") && ran.report["outcome"] == "limit", "{script}: {ran:?}");
     }
 }
@@ -165,7 +166,9 @@ fn a_socket_is_no_file() {
     case.dir("in");
     let path = case.path("in/socket");
     let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    for (name, kind) in attempt(&case, LOOKING.iter().copied().chain([("write", "write(p, \"x\")")]), &path, &permit_in(&case, "in")) {
+    for (name, kind) in
+        attempt(&case, LOOKING.iter().copied().chain([("write", "write(p, \"x\")")]), &path, &permit_in(&case, "in"))
+    {
         assert_eq!(kind, "EntryTypeMismatchError", "{name}");
     }
 }
@@ -184,7 +187,8 @@ fn devices_without_an_end_end_by_a_limit() {
         ("/dev/urandom", "wc(p)"),
         ("/dev/urandom", "grep(\"this is not in it, for it is far too long\", p)"),
     ] {
-        let ran = case.run_with(script, PERMIT_ALL, &["--timeout", "3s", "--max-call-bytes", "4MiB", "--arg", &format!("p={path}")]);
+        let ran =
+            case.run_with(script, PERMIT_ALL, &["--timeout", "3s", "--max-call-bytes", "4MiB", "--arg", &format!("p={path}")]);
         assert!(ran.report["outcome"] == "limit" && ran.error().contains("--"), "{script} on {path}: {ran:?}");
         ran.expect_code(4);
     }

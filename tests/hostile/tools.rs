@@ -29,7 +29,10 @@ pub const CHANGING: &[(&str, &str)] = &[
     ("mkdir", "mkdir(p)"),
     ("mkdir parents", "mkdir([mkdir::parents], p)"),
     ("open creating", "DirConfig().path(p).build().open(OpenDirOptions().create(true).build())"),
-    ("open creating all", "DirConfig().path(p).build().open(OpenDirOptions().create(true).recursive(true).follow_symlinks(true).build())"),
+    (
+        "open creating all",
+        "DirConfig().path(p).build().open(OpenDirOptions().create(true).recursive(true).follow_symlinks(true).build())",
+    ),
     ("rm", "rm(p)"),
     ("rm force", "rm([rm::force], p)"),
     ("rm recursive", "rm([rm::recursive, rm::force], p)"),
@@ -53,8 +56,9 @@ pub fn attempt<'o>(
     policy: &str,
 ) -> Vec<(&'o str, String)> {
     let (names, scripts): (Vec<_>, Vec<_>) = operations.into_iter().unzip();
-    let tries =
-        scripts.iter().map(|script| format!("try {{ {script}; all.push(\"ok\"); }} catch (e) {{ all.push(e.kind.to_string()); }}\n"));
+    let tries = scripts
+        .iter()
+        .map(|script| format!("try {{ {script}; all.push(\"ok\"); }} catch (e) {{ all.push(e.kind.to_string()); }}\n"));
     let ran = with_path(case, &format!("let all = [];\n{}all", tries.collect::<String>()), path, policy).expect_code(0);
     assert!(!ran.stdout.contains(SECRET), "{ran:?}");
     let kinds = ran.result().as_array().unwrap().iter().map(|kind| kind.as_str().unwrap().to_owned());
@@ -63,7 +67,13 @@ pub fn attempt<'o>(
 
 /// Fails unless each of these operations ends with this kind of error.
 #[track_caller]
-pub fn all_end_with<'o>(case: &Case, operations: impl IntoIterator<Item = (&'o str, &'o str)>, path: &str, policy: &str, kind: &str) {
+pub fn all_end_with<'o>(
+    case: &Case,
+    operations: impl IntoIterator<Item = (&'o str, &'o str)>,
+    path: &str,
+    policy: &str,
+    kind: &str,
+) {
     for (name, found) in attempt(case, operations, path, policy) {
         assert_eq!(found, kind, "{name} on {path:?}");
     }

@@ -13,9 +13,10 @@ macro_rules! options {
             pub(crate) fn register(registrar: &mut crate::engine::Registrar) {
                 registrar.engine.register_type_with_name::<Self>(stringify!($name));
                 registrar.function(stringify!($name), Self::default);
-                $(registrar.function(stringify!($option), |options: &mut Self, value: $type| Self {
-                    $option: Some(value),
-                    ..options.clone()
+                $(registrar.function(stringify!($option), |options: &mut Self, value: $type| {
+                    let mut options = options.clone();
+                    options.$option = Some(value);
+                    options
                 });)*
                 registrar.function("build", |options: &mut Self| options.clone());
             }

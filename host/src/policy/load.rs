@@ -81,7 +81,7 @@ impl Policy {
         if set.is_empty() {
             return Err(PolicyError::Empty);
         }
-        let schema = schema::schema().map_err(Box::new)?;
+        let schema = schema::schema()?;
         let index = Index::new(&set, &schema.action_entities().map_err(Box::new)?);
         let verdict = Validator::new(schema).validate(&set, ValidationMode::Strict);
         let impossible =
