@@ -1,1 +1,25 @@
-//! to be written
+//! Scripts, policies and argument files of AWS Rex 0.1.0 run as they are, and mean what they meant.
+
+mod commands;
+mod errors;
+mod handles;
+mod language;
+mod quick_start;
+
+use rex_tests::{Case, Ran};
+use serde_json::{Value, json};
+
+/// Runs a script in which `p` is the directory `in` of the case, and in which everything in there is permitted.
+fn run(case: &Case, script: &str) -> Ran {
+    let policy = format!(
+        "permit(principal, action in file_system::Action::\"SafeIO\", resource in file_system::Dir::\"{}\");",
+        case.path("in")
+    );
+    case.run_with(script, &policy, &["--args-json", &json!({ "p": case.path("in") }).to_string()])
+}
+
+/// The value of a script that works.
+#[track_caller]
+fn value(case: &Case, script: &str) -> Value {
+    run(case, script).expect_code(0).result().clone()
+}

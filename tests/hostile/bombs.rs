@@ -44,7 +44,7 @@ fn texts_arrays_and_maps_that_grow_are_a_limit() {
         "let x = \"x\"; for n in 0..20 { x += x; } x.replace(\"x\", x)",
         "let x = []; loop { x.push(|| x); }",
     ] {
-        let ran = Case::new().run(script, PERMIT_ALL).expect_code(4);
+        let ran = Case::new().run_with(script, PERMIT_ALL, &["--max-memory", "64MiB"]).expect_code(4);
         let message = ran.error();
         assert!(
             ["--max-memory", "stack", "--fuel", "--timeout"].iter().any(|limit| message.contains(limit)),

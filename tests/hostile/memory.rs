@@ -58,7 +58,7 @@ fn a_small_script_needs_little() {
 fn bombs_stay_below_the_cap_and_64_mib() {
     for script in [
         "let x = \"x\"; loop { x += x; }",
-        "let m = #{}; let n = 0; loop { m[`${n}`] = n; n += 1; }",
+        "let x = \"x\"; for n in 0..12 { x += x; } let m = #{}; let n = 0; loop { m[`${n}`] = x + \"y\"; n += 1; }",
         "seq(1, 700000000)",
         "let x = [0]; loop { x += x; }",
     ] {

@@ -23,7 +23,8 @@ pub fn main() -> anyhow::Result<u8> {
         Ok(arguments) => arguments,
         // Clap shows help on standard output with code 0, and mistakes on standard error with code 2.
         Err(error) => {
-            error.print()?;
+            // Where nobody reads it, the code has to do.
+            let _ = error.print();
             return Ok(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };

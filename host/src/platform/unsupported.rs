@@ -49,7 +49,7 @@ impl FileSystem {
         match permit.into_resource() {}
     }
 
-    pub fn create_directory(&self, permit: Permit<Create, Vacancy>) -> Result<(), Error> {
+    pub fn create_directory(&self, permit: Permit<Create, Vacancy>) -> Result<Arc<Object>, Error> {
         match permit.into_resource() {}
     }
 }
@@ -80,7 +80,7 @@ impl Object {
         match **permit.resource() {}
     }
 
-    pub fn replace(permit: &Permit<Write, Arc<Self>>, _: &[u8], _: &RunClock) -> Result<(), Error> {
+    pub fn replace(permit: &Permit<Write, Arc<Self>>, _: &[u8], _: &RunClock) -> Result<Arc<Self>, Error> {
         match **permit.resource() {}
     }
 
@@ -104,6 +104,10 @@ impl Vacancy {
     }
 
     pub const fn base_path(&self) -> &str {
+        match *self {}
+    }
+
+    pub const fn admits_file(&self) -> bool {
         match *self {}
     }
 

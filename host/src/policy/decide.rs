@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cedar_policy::{
-    AuthorizationError, Authorizer, Context, Decision as Answer, Entities, Entity, EntityId, EntityUid, PolicyId, PolicySet,
+    AuthorizationError, Authorizer, Context, Decision as Answer, Entities, Entity, EntityId, EntityUid, PolicySet,
     RestrictedExpression,
 };
 
-use super::index::Candidates;
+use super::index::{Candidates, Index};
 use super::{Action, EntityType, Policy};
 
 /// How many answers, and how many sets of statements, are remembered at one time.
@@ -109,8 +109,8 @@ impl Decider {
             Err(reason) => return failed(reason),
         };
         let response = self.authorizer.is_authorized(&cedar_request, &set, &entities);
-        let errors: Vec<_> = response.diagnostics().errors().map(|error| evaluation_error(&set, error)).collect();
-        let ids = || response.diagnostics().reason().map(|id| name(&set, id)).collect::<Vec<_>>();
+        let errors: Vec<_> = response.diagnostics().errors().map(|error| evaluation_error(&policy.index, error)).collect();
+        let ids = || response.diagnostics().reason().map(|id| policy.index.name(id)).collect::<Vec<_>>();
         match response.decision() {
             // Cedar goes on without a statement that failed. It may have been the one that forbids.
             _ if !errors.is_empty() => Decision { allowed: false, reason: Reason::Failed(errors) },
@@ -163,13 +163,9 @@ fn user_type() -> cedar_policy::EntityTypeName {
 }
 
 /// What Cedar says of a statement that failed, in one line.
-fn evaluation_error(set: &PolicySet, error: &AuthorizationError) -> String {
+fn evaluation_error(index: &Index, error: &AuthorizationError) -> String {
     let AuthorizationError::PolicyEvaluationError(error) = error;
-    format!("{}: {}", name(set, error.policy_id()), error.inner())
-}
-
-fn name(set: &PolicySet, id: &PolicyId) -> String {
-    set.annotation(id, "id").map_or_else(|| id.to_string(), ToOwned::to_owned)
+    format!("{}: {}", index.name(error.policy_id()), error.inner())
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use cedar_policy::{
-    ActionConstraint, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy as Statement, PolicySet, ResourceConstraint,
+    ActionConstraint, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy as Statement, PolicyId, PolicySet,
+    ResourceConstraint,
 };
 
 use super::schema::{Action, EntityType};
@@ -22,6 +23,8 @@ pub(super) struct Index {
     directories: HashMap<String, EntityUid>,
     type_names: HashMap<EntityType, EntityTypeName>,
     actions: HashMap<Action, Entity>,
+    /// What the statements are called, where they have an `@id`. Cedar would parse the word anew for each look.
+    names: HashMap<PolicyId, String>,
 }
 
 /// The statements that one action concerns.
@@ -72,10 +75,13 @@ impl Index {
         let type_names: HashMap<_, _> =
             EntityType::ALL.iter().filter_map(|kind| Some((*kind, kind.name().parse().ok()?))).collect();
 
-        let mut index = Self { buckets: HashMap::new(), directories: HashMap::new(), type_names, actions };
+        let mut index = Self { buckets: HashMap::new(), directories: HashMap::new(), type_names, actions, names: HashMap::new() };
         let members = Members::new(&index.actions, schema_actions);
         let mut anchors = HashMap::new();
         for statement in set.policies() {
+            if let Some(name) = statement.annotation("id") {
+                index.names.insert(statement.id().clone(), name.to_owned());
+            }
             for literal in statement.entity_literals() {
                 if literal.type_name().namespace() == "file_system" && literal.type_name().basename() == "Dir" {
                     index.directories.insert(literal.id().unescaped().to_owned(), literal);
@@ -102,6 +108,11 @@ impl Index {
             }
         }
         index
+    }
+
+    /// What a statement is called.
+    pub(super) fn name(&self, id: &PolicyId) -> String {
+        self.names.get(id).cloned().unwrap_or_else(|| id.to_string())
     }
 
     /// The action with the groups that it is in.

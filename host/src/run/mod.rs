@@ -261,6 +261,10 @@ fn describe(limit: Limit, limits: Option<&Limits>) -> String {
         (Limit::Memory, Some(limits)) => format!("the script needed more than {} bytes of memory (--max-memory)", limits.memory),
         (Limit::Memory, None) => "the script needed more memory than it may have (--max-memory)".to_owned(),
         (Limit::Stack, _) => "the script needed more stack than there is: its data or its calls are nested too deeply".to_owned(),
+        (Limit::Value, _) => {
+            "the interpreter gave up, as it does when a value would be larger than any memory (--max-memory)".to_owned()
+        }
+        (Limit::Call, _) => "a call had more bytes for the host than it may have (--max-call-bytes)".to_owned(),
         (Limit::Interrupted, _) => "the run was interrupted from outside".to_owned(),
     }
 }

@@ -7,6 +7,8 @@ pub(crate) fn config() -> wasmtime::Config {
     config
         .consume_fuel(true)
         .epoch_interruption(true)
+        // The image of a copy-on-write memory is a sealed memfd, and a kernel that is moving its pages at the moment refuses the seal.
+        .memory_init_cow(false)
         .wasm_component_model(true)
         .wasm_bulk_memory(true)
         .wasm_multi_value(true)

@@ -85,6 +85,10 @@ pub enum Limit {
     Memory,
     /// The guest's stack.
     Stack,
+    /// The size of one value.
+    Value,
+    /// The size of what one call gives to the host.
+    Call,
 }
 
 /// What to do with a script.
@@ -188,8 +192,13 @@ fn explain(error: &wasmtime::Error, state: &State) -> Verdict {
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => Verdict::Limit(Limit::Fuel),
-        Some(Trap::StackOverflow) => Verdict::Limit(Limit::Stack),
+        // The guest's second stack lies at the beginning of its memory and overflows out of it.
+        Some(Trap::StackOverflow | Trap::MemoryOutOfBounds) => Verdict::Limit(Limit::Stack),
+        // How Rust ends a program that asks for more than can be addressed at all.
+        Some(Trap::UnreachableCodeReached) => Verdict::Limit(Limit::Value),
         Some(trap) => Verdict::Crash(trap.to_string()),
+        // The error's type is wasmtime's own; a test sees to it that the text is still this one.
+        None if error.root_cause().to_string().contains("too much data is being copied") => Verdict::Limit(Limit::Call),
         None => Verdict::Crash(format!("{error:#}")),
     }
 }

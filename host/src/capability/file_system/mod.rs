@@ -94,7 +94,7 @@ impl State {
         let writable = options.contains(OpenFileFlags::WRITE);
         let permit = match located {
             Located::Found(object) => self.gate.permit::<Open, _>(asked, object)?,
-            Located::Missing(vacancy) if options.contains(OpenFileFlags::CREATE) && writable && vacancy.is_last_only() => {
+            Located::Missing(vacancy) if options.contains(OpenFileFlags::CREATE) && writable && vacancy.admits_file() => {
                 let vacancy = self.gate.permit::<Open, _>(asked, vacancy)?.into_resource();
                 let permit = self.gate.permit::<Create, _>(asked, vacancy)?;
                 let created = self.files.create_file(permit, permissions).map_err(|error| about(path.as_str(), error))?;
@@ -124,7 +124,9 @@ impl State {
     /// Creates a directory, and those above it that are missing. Every one is permitted before the first is made.
     fn make_dirs(&mut self, asked: Asked<'_>, vacancy: Vacancy, parents: bool) -> Answer<Arc<Object>> {
         if !vacancy.is_plainly_missing() || (!parents && !vacancy.is_last_only()) {
-            return Err(self.absent(asked, vacancy));
+            let permit = self.gate.permit::<Create, _>(asked, vacancy)?;
+            let cause = permit.resource().cause();
+            return Err(Failure::of(super::kind_of(cause), format!("{}: {cause}", asked.path.escape_debug())));
         }
         let permits =
             vacancy.steps().into_iter().map(|step| self.gate.permit::<Create, _>(asked, step)).collect::<Result<Vec<_>, _>>()?;
@@ -229,7 +231,7 @@ impl Host for State {
                 let permit = self.gate.permit::<Create, _>(asked, object)?;
                 Object::touch(&permit).map_err(|error| about(path.as_str(), error))
             }
-            Located::Missing(vacancy) if vacancy.is_last_only() => {
+            Located::Missing(vacancy) if vacancy.admits_file() => {
                 let vacancy = self.gate.permit::<Open, _>(asked, vacancy)?.into_resource();
                 let permit = self.gate.permit::<Create, _>(asked, vacancy)?;
                 self.files.create_file(permit, NEW_FILE).map(|_| ()).map_err(|error| about(path.as_str(), error))
@@ -357,6 +359,15 @@ impl HostFile for State {
         let path = AbsolutePath::parse(&path)?;
         let located = self.locate(&path, links(options.contains(OpenFileFlags::FOLLOW)))?;
         self.permit_parent(&path, &located)?;
+        let located = match located {
+            // Nobody shall be left with an empty file because it may be created and not written.
+            Located::Missing(vacancy) if options.contains(OpenFileFlags::CREATE) && vacancy.admits_file() => {
+                let asked = Asked { kind: File, path: path.as_str() };
+                let vacancy = self.gate.permit::<Open, _>(asked, vacancy)?.into_resource();
+                Located::Missing(self.gate.permit::<Write, _>(asked, vacancy)?.into_resource())
+            }
+            located => located,
+        };
         self.open_file(&path, located, options, None)
     }
 

@@ -15,6 +15,8 @@ use crate::sandbox::bindings::rex::host::types::ErrorKind;
 
 /// Bytes that are read at a time.
 const BUFFER: usize = 128 << 10;
+/// Bytes of a regular expression. Before it is compiled it takes thousands of times as many.
+const MAX_PATTERN: usize = 4096;
 /// Bytes that a compiled regular expression may take.
 const MAX_REGEX: usize = 4 << 20;
 /// Nested groups in a regular expression.
@@ -195,6 +197,10 @@ pub(super) fn page(state: &State, permit: &ReadPermit, count: u64) -> Answer<(Ve
 
 /// The lines that match.
 pub(super) fn search(state: &State, permit: &ReadPermit, options: &SearchOptions) -> Answer<Vec<MatchLine>> {
+    if options.pattern.len() > MAX_PATTERN {
+        let message = format!("the pattern has {} bytes, and may have {MAX_PATTERN}", options.pattern.len());
+        return Err(Failure::of(ErrorKind::InvalidArguments, message));
+    }
     let matcher = RegexMatcherBuilder::new()
         .crlf(true)
         .size_limit(MAX_REGEX)

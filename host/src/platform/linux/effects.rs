@@ -71,7 +71,7 @@ impl Object {
         write_all(&mut file, content, clock)
     }
 
-    /// Puts a new file with the same owner and mode in the place of a regular file, all or nothing, and returns it. Other names of the old
+    /// Puts a new file with the same owner and permissions, but never with their powers (setuid, setgid), in the place of a regular file, all or nothing, and returns it. Other names of the old
     /// file keep its old content. What is no regular file is overwritten.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Object {
                 let (owner, group) = (sys::Uid::from_raw(old.st_uid), sys::Gid::from_raw(old.st_gid));
                 sys::fchown(&file, Some(owner), Some(group)).map_err(io::Error::from)?;
             }
-            sys::fchmod(&file, Mode::from_raw_mode(old.st_mode & 0o7777)).map_err(io::Error::from)?;
+            sys::fchmod(&file, Mode::from_raw_mode(old.st_mode & 0o777)).map_err(io::Error::from)?;
             // Without this a crash could leave the new name with no content.
             file.sync_all()?;
             clock.check()?;

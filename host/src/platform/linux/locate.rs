@@ -65,6 +65,8 @@ pub struct Vacancy {
     path: String,
     kind: EntityType,
     cause: io::Error,
+    /// Whether only a directory could be there.
+    directory: bool,
 }
 
 impl FileSystem {
@@ -96,7 +98,7 @@ impl FileSystem {
         let relative = path.as_str().trim_start_matches('/');
         let located = match self.walk(Arc::clone(&self.root), relative.to_owned(), links) {
             // Nobody may learn from the error what they may not open.
-            Err(Error::Io(error)) => Located::Missing(self.unnameable(path, error)),
+            Err(Error::Io(error)) => Located::Missing(self.unnameable(path.as_str().to_owned(), error)),
             located => located?,
         };
         match located {
@@ -104,6 +106,9 @@ impl FileSystem {
                 Some(place) => self.vacancy(&place.parent, &place.name, Errno::NOTDIR).map(Located::Missing),
                 None => Ok(Located::Found(object)),
             },
+            Located::Missing(vacancy) => {
+                Ok(Located::Missing(Vacancy { directory: vacancy.directory || path.demands_directory(), ..vacancy }))
+            }
             located => Ok(located),
         }
     }
@@ -114,7 +119,10 @@ impl FileSystem {
     ///
     /// As [`Self::locate`].
     pub fn locate_in(&self, directory: &Object, name: &Name, links: Links) -> Result<Located, Error> {
-        self.walk(Arc::clone(&directory.handle), name.as_str().to_owned(), links)
+        match self.walk(Arc::clone(&directory.handle), name.as_str().to_owned(), links) {
+            Err(Error::Io(error)) => Ok(Located::Missing(self.unnameable(join(directory.path(), name.as_str()), error))),
+            located => located,
+        }
     }
 
     fn walk(&self, mut base: Arc<OwnedFd>, mut rest: String, links: Links) -> Result<Located, Error> {
@@ -159,7 +167,7 @@ impl FileSystem {
     fn directory_at(&self, base: &Arc<OwnedFd>, rest: &str) -> Result<Located, Error> {
         let handle = match look(base, if rest.is_empty() { "." } else { rest }, OFlags::DIRECTORY) {
             Ok(handle) => handle,
-            Err(errno) => return Ok(Located::Missing(self.vacancy(base, rest.trim_end_matches('/'), errno)?)),
+            Err(errno) => return Ok(Located::Missing(self.vacancy(base, rest, errno)?)),
         };
         let path = self.path_of(&handle)?;
         if path == "/" {
@@ -204,7 +212,9 @@ impl FileSystem {
             }
             let target = target.into_string().map_err(|_| not_utf8())?;
             let rest = below.iter().fold(target, |path, name| path + "/" + name);
+            let directory = vacancy.directory;
             vacancy = self.vacancy_here(&Arc::clone(&vacancy.base), &rest, errno)?;
+            vacancy.directory |= directory;
         }
         Ok(vacancy)
     }
@@ -216,6 +226,8 @@ impl FileSystem {
             known = rest.trim_start_matches('/');
         }
         let relative = known;
+        known = known.trim_end_matches('/');
+        let relative = relative.trim_end_matches('/');
         // The longest beginning that is a directory.
         let found = loop {
             known = known.rsplit_once('/').map_or("", |(above, _)| above);
@@ -237,6 +249,7 @@ impl FileSystem {
             base_path,
             kind: EntityType::File,
             cause: errno.into(),
+            directory: rest.ends_with('/'),
         };
         vacancy.path = vacancy.names.iter().fold(vacancy.base_path.clone(), |path, name| match name.as_str() {
             ".." => parent(&path).to_owned(),
@@ -246,15 +259,16 @@ impl FileSystem {
     }
 
     /// For what has no path that could be named: the policy is asked about the path as it was given.
-    fn unnameable(&self, path: &AbsolutePath, cause: io::Error) -> Vacancy {
+    fn unnameable(&self, path: String, cause: io::Error) -> Vacancy {
         Vacancy {
             base: Arc::clone(&self.root),
             descriptors: Arc::clone(&self.descriptors),
             names: Vec::new(),
-            base_path: "/".to_owned(),
-            path: path.as_str().to_owned(),
+            base_path: parent(&path).to_owned(),
+            path,
             kind: EntityType::File,
             cause,
+            directory: false,
         }
     }
 
@@ -381,6 +395,12 @@ impl Vacancy {
         &self.base_path
     }
 
+    /// Whether a file could be made here: nothing but its name is missing.
+    #[must_use]
+    pub fn admits_file(&self) -> bool {
+        self.is_last_only() && !self.directory
+    }
+
     /// Whether nothing but the last name is missing.
     #[must_use]
     pub fn is_last_only(&self) -> bool {
@@ -408,6 +428,7 @@ impl Vacancy {
                 path: path.clone(),
                 kind: self.kind,
                 cause: Errno::NOENT.into(),
+                directory: true,
             });
         }
         steps

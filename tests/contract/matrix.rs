@@ -1,0 +1,206 @@
+//! Every function of the contract asks for what it must, and does nothing without it.
+//!
+//! The list of functions comes from `wit/`: a new one without a row here fails the build.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use rex_tests::{Case, root};
+use serde_json::json;
+use wit_parser::Resolve;
+
+/// One use of a function.
+struct Row {
+    /// `interface/function`, as the contract names it.
+    function: &'static str,
+    /// Gives `true` once it has worked. `p` is a directory with the file `f` and the directory `d`, which has the file `g`.
+    script: &'static str,
+    /// What it asks for, all of it.
+    actions: &'static [&'static str],
+    /// Whether it changes something.
+    changes: bool,
+}
+
+const fn looks(function: &'static str, script: &'static str, actions: &'static [&'static str]) -> Row {
+    Row { function, script, actions, changes: false }
+}
+
+const fn changes(function: &'static str, script: &'static str, actions: &'static [&'static str]) -> Row {
+    Row { function, script, actions, changes: true }
+}
+
+/// With the directory open as `d`.
+macro_rules! dir {
+    ($rest:literal) => {
+        concat!("let d = DirConfig().path(p).build().open(OpenDirOptions().build()); ", $rest)
+    };
+}
+
+/// With the file open as `f`, for everything.
+macro_rules! file {
+    ($rest:literal) => {
+        concat!(
+            "let d = DirConfig().path(p).build().open(OpenDirOptions().build()); ",
+            "let f = d.open_file(\"f\", OpenFileOptions().read(true).write(true).build()); ",
+            $rest
+        )
+    };
+}
+
+const MATRIX: &[Row] = &[
+    looks("log/write", "info(1); true", &[]),
+    looks("clock/elapsed", "timestamp().elapsed >= 0.0", &[]),
+    looks("clock/sleep", "sleep(0.001); true", &[]),
+    looks("file-system/[static]dir.open", dir!("true"), &["open"]),
+    changes(
+        "file-system/[static]dir.open",
+        "DirConfig().path(p + \"/new\").build().open(OpenDirOptions().create(true).build()); true",
+        &["open", "create"],
+    ),
+    changes(
+        "file-system/[static]dir.open",
+        "DirConfig().path(p + \"/new/er\").build().open(OpenDirOptions().create(true).recursive(true).build()); true",
+        &["open", "create"],
+    ),
+    looks("file-system/[method]dir.path", dir!("d.path == p"), &["open"]),
+    looks(
+        "file-system/[method]dir.open-dir",
+        dir!("d.list_entries()[\"d\"].open_as_dir(OpenDirOptions().build()).path == p + \"/d\""),
+        &["open", "read"],
+    ),
+    looks("file-system/[method]dir.open-file", dir!("d.open_file(\"f\", OpenFileOptions().read(true).build()); true"), &["open"]),
+    looks(
+        "file-system/[method]dir.open-file",
+        dir!("d.open_file(\"f\", OpenFileOptions().write(true).build()); true"),
+        &["open"],
+    ),
+    changes(
+        "file-system/[method]dir.open-file",
+        dir!("d.open_file(\"new\", OpenFileOptions().create(true).build()); true"),
+        &["open", "create"],
+    ),
+    looks("file-system/[method]dir.entries", dir!("d.list_entries().keys() == [\"d\", \"f\"]"), &["open", "read"]),
+    looks("file-system/[static]file.open", "cat(p + \"/f\") == \"one\\ntwo\\n\"", &["open", "read"]),
+    changes("file-system/[static]file.open", "write(p + \"/new\", \"x\"); true", &["open", "create", "write"]),
+    looks("file-system/[method]file.path", file!("f.path == p + \"/f\""), &["open"]),
+    looks("file-system/[method]file.read", file!("f.read() == \"one\\ntwo\\n\""), &["open", "read"]),
+    looks(
+        "file-system/[method]file.read-lines",
+        file!("f.read_lines(ReadLinesOptions().count(1).build()) == [\"one\"]"),
+        &["open", "read"],
+    ),
+    looks("file-system/[method]file.read-lines", "tail([tail::n(-1)], p + \"/f\") == [\"two\"]", &["open", "read"]),
+    looks(
+        "file-system/[method]file.read-page",
+        file!("f.read_page(ReadPageOptions().num_lines(1).build()) == [\"one\"]"),
+        &["open", "read"],
+    ),
+    looks("file-system/[method]file.search", file!("f.search(\"w\")[0].line_content == \"two\""), &["open", "read"]),
+    looks("file-system/[method]file.search", "grep(\"w\", p + \"/f\") == [\"two\"]", &["open", "read"]),
+    looks("file-system/[method]file.counts", file!("f.counts().line_count == 2"), &["open", "read"]),
+    changes("file-system/[method]file.write", "write(p + \"/f\", \"three\\n\"); true", &["open", "write"]),
+    changes("file-system/[method]file.write", file!("f.write(\"three\\n\"); true"), &["open", "write"]),
+    changes("file-system/[method]file.write", file!("f.write_in_place(\"three\\n\"); true"), &["open", "write"]),
+    changes("file-system/touch", "touch(p + \"/new\"); true", &["open", "create"]),
+    changes("file-system/touch", "touch(p + \"/f\"); true", &["open", "create"]),
+    changes("file-system/make-dir", "mkdir(p + \"/new\"); true", &["open", "create"]),
+    changes("file-system/make-dir", "mkdir([mkdir::parents], p + \"/new/er\"); true", &["open", "create"]),
+    looks("file-system/make-dir", "mkdir([mkdir::parents], p + \"/d\"); true", &["open", "create"]),
+    changes("file-system/remove", "rm(p + \"/f\"); true", &["open", "delete"]),
+    changes("file-system/remove", "rm([rm::force], p + \"/f\"); true", &["open", "delete"]),
+    changes("file-system/remove", "rm([rm::recursive], p + \"/d\"); true", &["open", "read", "delete"]),
+];
+
+/// Everything in a directory, with content and time of last change.
+type Tree = BTreeMap<String, (Option<String>, SystemTime)>;
+
+fn tree(directory: &str) -> Tree {
+    let mut all = Tree::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        let (path, metadata) = (entry.path().to_str().unwrap().to_owned(), entry.metadata().unwrap());
+        let content = metadata.is_file().then(|| std::fs::read_to_string(&path).unwrap());
+        if metadata.is_dir() {
+            all.extend(tree(&path));
+        }
+        all.insert(path, (content, metadata.modified().unwrap()));
+    }
+    all
+}
+
+/// A fresh tree, a while ago: a time that is set to now is another time.
+fn case() -> Case {
+    let case = Case::new();
+    case.file("in/f", "one\ntwo\n");
+    case.file("in/d/g", "x");
+    let before = SystemTime::now() - std::time::Duration::from_secs(3600);
+    for name in ["in/f", "in/d/g", "in/d", "in"] {
+        std::fs::File::open(case.path(name)).unwrap().set_modified(before).unwrap();
+    }
+    case
+}
+
+fn run(case: &Case, row: &Row, actions: &[&str]) -> rex_tests::Ran {
+    let policy =
+        if actions.is_empty() { "forbid(principal, action, resource);".to_owned() } else { case.permit(actions, &["in"]) };
+    case.run_with(row.script, &policy, &["--args-json", &json!({ "p": case.path("in") }).to_string()])
+}
+
+#[test]
+fn every_function_of_the_contract_has_a_row() {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(root().join("wit")).unwrap();
+    let mut functions = BTreeSet::new();
+    for (name, interface) in &resolve.packages[package].interfaces {
+        // What the guest offers is called by the host.
+        if name != "script" {
+            functions.extend(resolve.interfaces[*interface].functions.keys().map(|function| format!("{name}/{function}")));
+        }
+    }
+    let rows: BTreeSet<_> = MATRIX.iter().map(|row| row.function.to_owned()).collect();
+    assert_eq!(rows, functions);
+    assert!(functions.len() > 10, "the contract was read");
+}
+
+#[test]
+fn every_function_works_with_what_it_asks_for_and_asks_for_nothing_else() {
+    for row in MATRIX {
+        let case = case();
+        let before = tree(&case.path("in"));
+        let ran = run(&case, row, row.actions).expect_code(0);
+        assert_eq!(ran.result(), true, "{}: {}", row.function, row.script);
+        assert_eq!(tree(&case.path("in")) != before, row.changes, "{}: {}", row.function, row.script);
+        let asked: BTreeSet<_> = ran.report["decisions"]["by_action"].as_object().unwrap().keys().cloned().collect();
+        let expected: BTreeSet<_> = row.actions.iter().map(|action| format!(r#"file_system::Action::"{action}""#)).collect();
+        assert_eq!(asked, expected, "{}: {}", row.function, row.script);
+    }
+}
+
+#[test]
+fn every_function_is_denied_and_does_nothing_when_one_action_is_missing() {
+    for row in MATRIX {
+        for missing in row.actions {
+            let case = case();
+            let before = tree(&case.path("in"));
+            let rest: Vec<_> = row.actions.iter().filter(|action| *action != missing).copied().collect();
+            let ran = run(&case, row, &rest).expect_code(3);
+            let denial = format!(r#"file_system::Action::"{missing}""#);
+            assert_eq!(ran.denials()[0]["action"], denial, "{}: {}", row.function, row.script);
+            assert_eq!(tree(&case.path("in")), before, "{} without {missing}: {}", row.function, row.script);
+        }
+    }
+}
+
+/// The rights of one directory are not those of the next.
+#[test]
+fn every_function_is_denied_where_the_policy_permits_another_directory() {
+    for row in MATRIX.iter().filter(|row| !row.actions.is_empty()) {
+        let case = case();
+        case.dir("in-not");
+        let before = tree(&case.path("in"));
+        let policy = case.permit(row.actions, &["in-not", "i", "other"]);
+        let options = ["--args-json", &json!({ "p": case.path("in") }).to_string()];
+        case.run_with(row.script, &policy, &options).expect_code(3);
+        assert_eq!(tree(&case.path("in")), before, "{}: {}", row.function, row.script);
+    }
+}
