@@ -37,7 +37,6 @@ fn texts_arrays_and_maps_that_grow_are_a_limit() {
         "let x = blob(1000000, 1); loop { x += x; }",
         "let x = []; x.pad(1000000000, 0);",
         "let x = \"\"; x.pad(1000000000, 'x');",
-        "let x = \"x\"; x.pad(9223372036854775807, 'x');",
         "seq(1, 700000000)",
         "seq(-9223372036854775807, 9223372036854775807)",
         "let x = \"x\"; for n in 0..20 { x += x; } x.split(\"\").map(|c| x)",

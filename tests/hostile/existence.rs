@@ -8,8 +8,11 @@ use rex_tests::Case;
 
 use crate::tools::{comparable, fifo, operations, with_path};
 
+/// What puts a thing at a path.
+type Put = fn(&Case, &str);
+
 /// Things that may be at a path.
-const THINGS: &[(&str, fn(&Case, &str))] = &[
+const THINGS: &[(&str, Put)] = &[
     ("a file", |case, name| {
         case.file(name, "x");
     }),
