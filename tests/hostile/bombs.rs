@@ -41,7 +41,7 @@ fn texts_arrays_and_maps_that_grow_are_a_limit() {
         "seq(-9223372036854775807, 9223372036854775807)",
         "let x = \"x\"; for n in 0..20 { x += x; } x.split(\"\").map(|c| x)",
         "let x = \"x\"; for n in 0..20 { x += x; } x.replace(\"x\", x)",
-        "let x = []; loop { x.push(|| x); }",
+        "let x = []; loop { x.push(|n| n); }",
     ] {
         let ran = Case::new().run_with(script, PERMIT_ALL, &["--max-memory", "64MiB"]).expect_code(4);
         let message = ran.error();
