@@ -43,7 +43,7 @@ fn texts_arrays_and_maps_that_grow_are_a_limit() {
         "let x = \"x\"; for n in 0..20 { x += x; } x.replace(\"x\", x)",
         "let x = []; loop { x.push(|n| n); }",
     ] {
-        let ran = Case::new().run_with(script, PERMIT_ALL, &["--max-memory", "64MiB"]).expect_code(4);
+        let ran = Case::new().run_with(script, PERMIT_ALL, &["--max-memory", "16MiB"]).expect_code(4);
         let message = ran.error();
         assert!(
             ["--max-memory", "stack", "--fuel", "--timeout"].iter().any(|limit| message.contains(limit)),
@@ -64,7 +64,7 @@ fn data_that_is_nested_without_end_is_an_error_or_a_limit() {
         "let a = []; for n in 0..2000 { a = [a]; } throw a",
         "let f = |x| x; loop { f = f.curry(f); }",
     ] {
-        let ran = Case::new().run_with(script, PERMIT_ALL, &["--timeout", "10s"]);
+        let ran = Case::new().run_with(script, PERMIT_ALL, &["--timeout", "3s"]);
         assert!(matches!(ran.code, 0 | 1 | 4) && ran.report["exit_code"] == ran.code, "{script}: {ran:?}");
         assert!(!ran.error().contains("gave up"), "{script}: {ran:?}");
     }

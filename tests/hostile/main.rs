@@ -2,12 +2,14 @@
 //! checklist each test is for.
 
 mod bombs;
+mod checklist;
 mod existence;
 mod forgery;
 mod lexical;
 mod limits;
 mod links;
 mod memory;
+mod names;
 mod policies;
 mod races;
 mod removal;
