@@ -20,7 +20,7 @@ pub(super) struct Index {
     buckets: HashMap<Action, Bucket>,
     /// Every directory that any statement names, whether in its scope or in a condition. An ancestor that no statement names can make no
     /// difference, so that these are the only parents that a request has to have.
-    directories: HashMap<String, EntityUid>,
+    directories: HashMap<String, (usize, EntityUid)>,
     type_names: HashMap<EntityType, EntityTypeName>,
     actions: HashMap<Action, Entity>,
     /// What the statements are called, where they have an `@id`. Cedar would parse the word anew for each look.
@@ -43,6 +43,10 @@ struct Bucket {
 pub(super) struct Candidates<'i> {
     /// The same for two requests of one action exactly if they have the same statements.
     pub(super) key: Vec<usize>,
+    /// The numbers of the parents.
+    above: Vec<usize>,
+    /// Whether some statement's scope names the resource itself.
+    named: bool,
     bucket: Option<&'i Bucket>,
     anchored: Vec<&'i [Statement]>,
     /// The parents that the resource has to have.
@@ -54,6 +58,13 @@ impl Candidates<'_> {
     pub(super) fn statements(&self) -> impl Iterator<Item = &Statement> {
         let anywhere = self.bucket.map(|bucket| bucket.anywhere.as_slice()).unwrap_or_default();
         self.anchored.iter().copied().chain([anywhere]).flatten()
+    }
+
+    /// What the answer depends on, if not on the resource's very own id: two requests of one action and one type with the same shape
+    /// have the same answer.
+    // INVARIANT: a statement can tell two resources apart by their parents, by their attributes, which takes a condition, or by name.
+    pub(super) fn shape(&self) -> Option<(Vec<usize>, Vec<usize>)> {
+        (!self.named && !self.needs_attributes()).then(|| (self.key.clone(), self.above.clone()))
     }
 
     /// Whether some statement may look at the resource's attributes.
@@ -84,7 +95,8 @@ impl Index {
             }
             for literal in statement.entity_literals() {
                 if literal.type_name().namespace() == "file_system" && literal.type_name().basename() == "Dir" {
-                    index.directories.insert(literal.id().unescaped().to_owned(), literal);
+                    let next = index.directories.len();
+                    index.directories.entry(literal.id().unescaped().to_owned()).or_insert((next, literal));
                 }
             }
             let anchor = anchor(&statement.resource_constraint());
@@ -125,10 +137,11 @@ impl Index {
     }
 
     /// What a request about a file or directory needs.
-    pub(super) fn candidates(&self, action: Action, kind: EntityType, path: &str) -> Candidates<'_> {
+    pub(super) fn candidates<'i>(&'i self, action: Action, kind: EntityType, path: &str) -> Candidates<'i> {
         let bucket = self.buckets.get(&action);
-        let mut found = Candidates { key: Vec::new(), bucket, anchored: Vec::new(), parents: Vec::new() };
-        let mut anchor = |kind: EntityType, id: &str| {
+        let mut found =
+            Candidates { key: Vec::new(), above: Vec::new(), named: false, bucket, anchored: Vec::new(), parents: Vec::new() };
+        let anchor = |kind: EntityType, id: &str, found: &mut Candidates<'i>| {
             // Without statements at anchors there is nothing to look up.
             if let Some(bucket) = bucket.filter(|bucket| !bucket.anchored.is_empty())
                 && let Some((number, statements)) = bucket.anchored.get(&(kind, id.to_owned()))
@@ -137,12 +150,14 @@ impl Index {
                 found.anchored.push(statements);
             }
         };
-        anchor(kind, path);
+        anchor(kind, path, &mut found);
+        found.named = !found.key.is_empty();
         let mut directory = path;
         while directory != "/" {
             directory = parent(directory);
-            if let Some(uid) = self.directories.get(directory) {
-                anchor(EntityType::Dir, directory);
+            if let Some((number, uid)) = self.directories.get(directory) {
+                anchor(EntityType::Dir, directory, &mut found);
+                found.above.push(*number);
                 found.parents.push(uid);
             }
         }

@@ -14,7 +14,7 @@ use crate::platform::{self, FileSystem};
 use crate::policy::{Decider, Policy};
 use crate::report::{Digests, Outcome, Report, Usage};
 use crate::sandbox::bindings::exports::rex::host::script::{Fault, ScriptError};
-use crate::sandbox::{Limit, Sandbox, SandboxError, THREAD_STACK, Task, Verdict};
+use crate::sandbox::{Limit, Sandbox, SandboxError, Task, Verdict};
 
 /// How long a run that has to end may take for it, before it is given up. A host call can be stuck in the kernel, on a dead network
 /// file system for example, where nothing can wake it.
@@ -130,7 +130,7 @@ impl Runner {
         let limit = job.limits.output;
         let (mut outcome, usage, audit) = match self.start(task, job, &clock, &journal, &digests, control.sender) {
             Ok(audit) => {
-                let (outcome, usage) = self.watch(&control.inbox, &clock);
+                let (outcome, usage) = Self::watch(&control.inbox, &clock);
                 (outcome, usage, Some(audit))
             }
             Err(outcome) => (outcome, Usage::default(), None),
@@ -172,7 +172,6 @@ impl Runner {
         let (sandbox, journal) = (Arc::clone(&self.sandbox), journal.clone());
         thread::Builder::new()
             .name("script".to_owned())
-            .stack_size(THREAD_STACK)
             .spawn(move || {
                 let (verdict, fuel) = sandbox.perform(task, state, &job.limits, &job.script, &job.arguments);
                 let usage = Usage { fuel, ..Usage::default() };
@@ -184,7 +183,7 @@ impl Runner {
     }
 
     /// Waits for the end of a run, and sees to it that it comes.
-    fn watch(&self, inbox: &Receiver<Event>, clock: &RunClock) -> (Outcome, Usage) {
+    fn watch(inbox: &Receiver<Event>, clock: &RunClock) -> (Outcome, Usage) {
         let reason = match inbox.recv_timeout(clock.remaining()) {
             Ok(Event::Finished(outcome, usage)) => return (outcome, usage),
             Ok(Event::Interrupted) => Stop::Signal,
@@ -192,7 +191,6 @@ impl Runner {
             Err(RecvTimeoutError::Disconnected) => return (thread_died(), Usage::default()),
         };
         clock.stop(reason);
-        self.sandbox.wake();
         loop {
             match inbox.recv_timeout(GRACE) {
                 Ok(Event::Finished(outcome, usage)) => return (outcome, usage),

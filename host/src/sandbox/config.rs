@@ -1,12 +1,11 @@
 // How WebAssembly is compiled and run. The build script includes this file to compile the guest, the runtime to load it: a component
 // compiled under other settings is refused at load.
 
-/// Fuel and epochs bound what runs; every proposal that the guest does not use is off.
+/// Fuel bounds what runs, and gives the host a look at the clock now and then; every proposal that the guest does not use is off.
 pub(crate) fn config() -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
     config
         .consume_fuel(true)
-        .epoch_interruption(true)
         // The image of a copy-on-write memory is a sealed memfd, and a kernel that is moving its pages at the moment refuses the seal.
         .memory_init_cow(false)
         .wasm_component_model(true)
