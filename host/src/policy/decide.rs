@@ -106,7 +106,7 @@ impl Decider {
         if let Some(known) = self.answers.get(&question) {
             return Arc::clone(known);
         }
-        let decision = Arc::new(self.ask(&policy, request, &candidates));
+        let decision = Arc::new(stacker::grow(CEDAR_STACK, || self.ask(&policy, request, &candidates)));
         if self.answers.len() >= MAX_REMEMBERED {
             self.answers.clear();
         }
@@ -124,7 +124,7 @@ impl Decider {
             Ok(question) => question,
             Err(reason) => return failed(reason),
         };
-        let response = stacker::grow(CEDAR_STACK, || self.authorizer.is_authorized(&cedar_request, &set, &entities));
+        let response = self.authorizer.is_authorized(&cedar_request, &set, &entities);
         let errors: Vec<_> = response.diagnostics().errors().map(|error| evaluation_error(&policy.index, error)).collect();
         let ids = || response.diagnostics().reason().map(|id| policy.index.name(id)).collect::<Vec<_>>();
         match response.decision() {
