@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::policy::{Action, Decision, EntityType, Reason};
+use crate::policy::{Action, Decision, EntityType, Facts, Reason};
 
 /// The version of the lines' form.
 const VERSION: u32 = 1;
@@ -64,6 +64,7 @@ pub struct DecisionRecord<'r> {
     pub kind: EntityType,
     /// The canonical path.
     pub id: &'r str,
+    pub facts: &'r Facts,
     /// The path that the script gave.
     pub asked: &'r str,
     pub decision: &'r Decision,
@@ -85,6 +86,8 @@ enum Line<'l> {
         principal: &'l str,
         action: String,
         resource: Described<'l>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        destination: Option<&'l str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         asked: Option<&'l str>,
         #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -171,6 +174,7 @@ impl Audit {
             principal: record.principal,
             action: record.action.to_string(),
             resource: Described { kind: record.kind.name(), id: record.id },
+            destination: if let Facts::Destination(path) = record.facts { Some(path) } else { None },
             asked: (record.asked != record.id).then_some(record.asked),
             policies,
             reason: record.decision.reason.to_string(),

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use crate::audit::{self, Audit, AuditError};
 use crate::journal::{DenialRecord, SharedJournal};
 use crate::limits::{RunClock, Stop};
-use crate::policy::{Action, Decider, EntityType, Request};
+use crate::policy::{Action, Decider, EntityType, Facts, Request};
 
 /// What a permit is for, as a type: a function that reads takes a `Permit<Read, _>`, and nothing else will do.
 pub trait Act {
@@ -28,27 +28,50 @@ macro_rules! acts {
         )*
     };
 }
-acts!(Open, Read, Write, Create, Delete);
+acts!(Open, Read, Write, Create, Delete, Stat, Chmod, Chown, Move);
 
 /// What the policy is asked about: an object as it was found, not as it was called.
 pub trait Resource {
     /// Its type, and its canonical path.
     fn describe(&self) -> (EntityType, &str);
+
+    /// What shall be done with it, as far as the policy can look at that.
+    fn facts(&self) -> Facts {
+        Facts::None
+    }
 }
 
 impl<R: Resource + ?Sized> Resource for std::sync::Arc<R> {
     fn describe(&self) -> (EntityType, &str) {
         (**self).describe()
     }
+
+    fn facts(&self) -> Facts {
+        (**self).facts()
+    }
 }
 
-/// A directory that is asked about by its path alone, because nothing is done to it.
+/// A thing that is asked about by its path alone, because nothing is done to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Directory<'p>(pub &'p str);
+pub struct Named<'p>(pub EntityType, pub &'p str);
 
-impl Resource for Directory<'_> {
+impl Resource for Named<'_> {
     fn describe(&self) -> (EntityType, &str) {
-        (EntityType::Dir, self.0)
+        (self.0, self.1)
+    }
+}
+
+/// A thing together with what shall be done with it.
+#[derive(Debug)]
+pub struct With<R>(pub R, pub Facts);
+
+impl<R: Resource> Resource for With<R> {
+    fn describe(&self) -> (EntityType, &str) {
+        self.0.describe()
+    }
+
+    fn facts(&self) -> Facts {
+        self.1.clone()
     }
 }
 
@@ -119,7 +142,8 @@ impl Gate {
     /// When the policy does not allow it, when its answer cannot be recorded, or when the run has to end.
     pub fn permit<A: Act, R: Resource>(&mut self, asked: Asked<'_>, resource: R) -> Result<Permit<A, R>, Refusal> {
         let (kind, id) = resource.describe();
-        let decision = self.decider.decide(Request { action: A::ACTION, kind, id });
+        let facts = resource.facts();
+        let decision = self.decider.decide(Request { action: A::ACTION, kind, id, facts: &facts });
         let number = self.journal.lock().count(A::ACTION, decision.allowed);
         self.audit.decision(&audit::DecisionRecord {
             number,
@@ -127,6 +151,7 @@ impl Gate {
             action: A::ACTION,
             kind,
             id,
+            facts: &facts,
             asked: asked.path,
             decision: &decision,
         })?;

@@ -5,6 +5,7 @@
 mod clock;
 mod file_system;
 mod log;
+mod names;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub struct State {
     files: Arc<FileSystem>,
     table: ResourceTable,
     handles: usize,
+    names: names::Names,
     /// Set when the guest asked for more memory than it may have.
     pub(crate) out_of_memory: bool,
 }
@@ -42,7 +44,7 @@ impl State {
     pub fn new(gate: Gate, journal: SharedJournal, clock: RunClock, limits: Limits, files: Arc<FileSystem>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles.saturating_add(1));
-        Self { gate, journal, clock, limits, files, table, handles: 0, out_of_memory: false }
+        Self { gate, journal, clock, limits, files, table, handles: 0, names: names::Names::default(), out_of_memory: false }
     }
 
     /// The run's clock.
@@ -171,6 +173,7 @@ fn kind_of(error: &std::io::Error) -> types::ErrorKind {
         Io::NotADirectory | Io::IsADirectory => ErrorKind::EntryTypeMismatchError,
         Io::InvalidFilename => ErrorKind::InvalidPath,
         Io::InvalidData => ErrorKind::Utf8Error,
+        Io::InvalidInput => ErrorKind::ValidationError,
         Io::PermissionDenied | Io::ReadOnlyFilesystem => ErrorKind::PermissionDenied,
         Io::Unsupported => ErrorKind::UnsupportedOperationError,
         _ => ErrorKind::IoError,

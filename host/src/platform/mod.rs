@@ -15,7 +15,10 @@ mod system;
 use std::io;
 
 pub use path::{AbsolutePath, InvalidPath, Name, parent};
-pub use system::{EXECUTES_IN_PLACE, FileSystem, Object, Reader, Vacancy, prepare_process, private, publish_executable};
+pub use system::{
+    Destination, EXECUTES_IN_PLACE, FileSystem, Object, Reader, Vacancy, group_of_name, name_of_group, name_of_user, prepare_process,
+    private, publish_executable, user_of_name,
+};
 
 use crate::limits::Stop;
 
@@ -49,6 +52,34 @@ pub struct Entry {
     pub name: String,
     pub kind: Kind,
     pub inode: u64,
+}
+
+/// A moment: seconds since 1970-01-01T00:00:00Z, and nanoseconds of a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the type's documentation says it")]
+pub struct Moment {
+    pub seconds: i64,
+    pub nanoseconds: u32,
+}
+
+/// What is known of an object besides its content. Sizes are in bytes.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Metadata {
+    pub kind: Kind,
+    pub size: u64,
+    /// What it takes on the disk.
+    pub allocated: u64,
+    pub inode: u64,
+    pub device: u64,
+    pub hard_links: u64,
+    /// 0 to 0o7777.
+    pub permissions: u32,
+    pub user_id: u32,
+    pub group_id: u32,
+    pub accessed: Moment,
+    pub modified: Moment,
+    pub changed: Moment,
 }
 
 /// The entries of a directory, ordered by name.

@@ -5,8 +5,8 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use super::{AbsolutePath, Error, Kind, Links, Listing, Located, Name};
-use crate::gate::{Create, Delete, Permit, Read as ReadAct, Resource, Write};
+use super::{AbsolutePath, Error, Kind, Links, Listing, Located, Metadata, Name};
+use crate::gate::{Chmod, Chown, Create, Delete, Move, Permit, Read as ReadAct, Resource, Stat, With, Write};
 use crate::limits::RunClock;
 use crate::policy::EntityType;
 
@@ -31,6 +31,14 @@ pub enum Vacancy {}
 #[derive(Debug)]
 pub enum Reader {}
 
+/// Where something would move to.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "as on Linux")]
+pub enum Destination {
+    New(Permit<Create, Vacancy>),
+    Over(Permit<Delete, Arc<Object>>),
+}
+
 #[expect(missing_docs, clippy::missing_errors_doc, reason = "as on Linux, but that nothing can be reached")]
 impl FileSystem {
     pub const fn open() -> Result<Self, Error> {
@@ -51,6 +59,28 @@ impl FileSystem {
 
     pub fn create_directory(&self, permit: Permit<Create, Vacancy>) -> Result<Arc<Object>, Error> {
         match permit.into_resource() {}
+    }
+
+    pub fn copy_new(
+        &self,
+        _: &Permit<ReadAct, Arc<Object>>,
+        target: Permit<Create, Vacancy>,
+        _: bool,
+        _: &RunClock,
+    ) -> Result<(), Error> {
+        match target.into_resource() {}
+    }
+
+    pub fn rename(&self, source: Permit<Move, With<Arc<Object>>>, _: Destination, _: &RunClock) -> Result<(), Error> {
+        match *source.into_resource().0 {}
+    }
+
+    pub fn create_symlink(&self, permit: Permit<Create, Vacancy>, _: &str) -> Result<(), Error> {
+        match permit.into_resource() {}
+    }
+
+    pub fn create_link(&self, _: &Permit<Move, With<Arc<Object>>>, target: Permit<Create, Vacancy>) -> Result<(), Error> {
+        match target.into_resource() {}
     }
 }
 
@@ -85,6 +115,51 @@ impl Object {
     }
 
     pub fn touch(permit: &Permit<Create, Arc<Self>>) -> Result<(), Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn copy_over(
+        _: &Permit<ReadAct, Arc<Self>>,
+        target: &Permit<Write, Arc<Self>>,
+        _: bool,
+        _: &RunClock,
+    ) -> Result<Arc<Self>, Error> {
+        match **target.resource() {}
+    }
+
+    pub fn replace_with(permit: &Permit<Write, Arc<Self>>, _: &mut dyn Read, _: &RunClock) -> Result<Arc<Self>, Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn replace_symlink(permit: Permit<Delete, Arc<Self>>, _: &str) -> Result<(), Error> {
+        match *permit.into_resource() {}
+    }
+
+    pub fn metadata(permit: &Permit<Stat, Arc<Self>>) -> Result<Metadata, Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn set_permissions(permit: &Permit<Chmod, Arc<Self>>, _: u32) -> Result<(), Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn set_owner(permit: &Permit<Chown, Arc<Self>>, _: Option<u32>, _: Option<u32>) -> Result<(), Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn truncate(permit: &Permit<Write, Arc<Self>>, _: u64) -> Result<(), Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn allocate(permit: &Permit<Write, Arc<Self>>, _: u64) -> Result<(), Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn link_target(permit: &Permit<ReadAct, Arc<Self>>) -> Result<String, Error> {
+        match **permit.resource() {}
+    }
+
+    pub fn is_empty(permit: &Permit<Write, Arc<Self>>) -> Result<bool, Error> {
         match **permit.resource() {}
     }
 
@@ -174,4 +249,28 @@ pub fn publish_executable(_: *const u8, _: usize) -> io::Result<()> {
 
 pub(super) fn user_number() -> String {
     "unknown".to_owned()
+}
+
+/// No names are known.
+#[must_use]
+pub const fn name_of_user(_: u32) -> Option<String> {
+    None
+}
+
+/// No names are known.
+#[must_use]
+pub const fn name_of_group(_: u32) -> Option<String> {
+    None
+}
+
+/// No names are known.
+#[must_use]
+pub const fn user_of_name(_: &str) -> Option<u32> {
+    None
+}
+
+/// No names are known.
+#[must_use]
+pub const fn group_of_name(_: &str) -> Option<u32> {
+    None
 }

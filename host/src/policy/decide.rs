@@ -10,6 +10,7 @@ use cedar_policy::{
 
 use super::index::{Candidates, Index};
 use super::{Action, EntityType, Policy};
+use crate::platform::parent;
 
 /// How many answers, and how many sets of statements, are remembered at one time.
 const MAX_REMEMBERED: usize = 1024;
@@ -23,6 +24,29 @@ pub struct Request<'r> {
     pub kind: EntityType,
     /// With which: the canonical path.
     pub id: &'r str,
+    /// Under what circumstances.
+    pub facts: &'r Facts,
+}
+
+/// What a decision can depend on besides the action and the resource: Cedar's context.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum Facts {
+    /// Nothing.
+    #[default]
+    None,
+    /// Where the resource would be afterwards: a canonical path.
+    Destination(String),
+}
+
+impl Facts {
+    fn context(&self) -> Result<Context, String> {
+        let Self::Destination(path) = self else { return Ok(Context::empty()) };
+        let name = path.rsplit_once('/').map_or("", |(_, name)| name);
+        let members = [("path", path.as_str()), ("name", name), ("parent_path", parent(path))];
+        let members = members.map(|(key, value)| (key.to_owned(), RestrictedExpression::new_string(value.to_owned())));
+        let record = RestrictedExpression::new_record(members).map_err(|error| error.to_string())?;
+        Context::from_pairs([("destination".to_owned(), record)]).map_err(|error| error.to_string())
+    }
 }
 
 /// The policy's answer.
@@ -65,8 +89,8 @@ const CEDAR_STACK: usize = 2 << 20;
 /// What an answer is remembered by.
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Question {
-    /// About this resource.
-    One(Action, EntityType, String),
+    /// About this resource, under these circumstances.
+    One(Action, EntityType, String, Facts),
     /// About any resource of the same [`Candidates::shape`].
     Alike(Action, EntityType, (Vec<usize>, Vec<usize>)),
 }
@@ -101,7 +125,7 @@ impl Decider {
         let candidates = policy.index.candidates(request.action, request.kind, request.id);
         let question = match candidates.shape() {
             Some(shape) => Question::Alike(request.action, request.kind, shape),
-            None => Question::One(request.action, request.kind, request.id.to_owned()),
+            None => Question::One(request.action, request.kind, request.id.to_owned(), request.facts.clone()),
         };
         if let Some(known) = self.answers.get(&question) {
             return Arc::clone(known);
@@ -167,7 +191,7 @@ impl Decider {
             Entity::new_no_attrs(uid.clone(), parents)
         };
         let entities = Entities::from_entities([action.clone(), resource], None).map_err(|error| error.to_string())?;
-        let request = cedar_policy::Request::new(self.principal.clone(), action.uid(), uid, Context::empty(), None)
+        let request = cedar_policy::Request::new(self.principal.clone(), action.uid(), uid, request.facts.context()?, None)
             .map_err(|error| error.to_string())?;
         Ok((request, entities))
     }
@@ -192,10 +216,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::platform::parent;
     use crate::policy::schema;
 
-    const READ: Request<'static> = Request { action: Action::Read, kind: EntityType::File, id: "/srv/app/f" };
+    const READ: Request<'static> = Request { action: Action::Read, kind: EntityType::File, id: "/srv/app/f", facts: &Facts::None };
 
     fn decide(policy: &str, request: Request<'_>) -> Decision {
         let policy = Arc::new(Policy::parse(policy).unwrap());
@@ -212,7 +235,7 @@ mod tests {
     fn a_directory_means_itself_and_what_is_below_it() {
         let policy =
             r#"@id("srv") permit(principal, action in file_system::Action::"SafeIO", resource in file_system::Dir::"/srv/app");"#;
-        let dir = |id| Request { action: Action::Open, kind: EntityType::Dir, id };
+        let dir = |id| Request { action: Action::Open, kind: EntityType::Dir, id, facts: &Facts::None };
         for request in [READ, dir("/srv/app"), dir("/srv/app/x/y")] {
             assert_eq!(decide(policy, request).reason, Reason::Permitted(vec!["srv".to_owned()]), "{request:?}");
         }
@@ -228,6 +251,19 @@ mod tests {
             @id("secrets") forbid(principal, action == file_system::Action::"read", resource) when { resource.path like "/srv/*" };"#;
         assert_eq!(decide(policy, READ).reason, Reason::Forbidden(vec!["secrets".to_owned()]));
         assert!(decide(policy, Request { id: "/etc/x", ..READ }).allowed);
+    }
+
+    #[test]
+    fn a_statement_can_look_at_the_destination() {
+        let policy = r#"permit(principal, action == file_system::Action::"move", resource)
+            when { context.destination.path like "/srv/new/*" && context.destination.parent_path == "/srv/new" };"#;
+        let policy = Arc::new(Policy::parse(policy).unwrap());
+        let mut decider = Decider::new(policy, "root");
+        for (path, allowed) in [("/srv/new/f", true), ("/srv/new/d/f", false), ("/etc/f", false), ("/srv/new/f", true)] {
+            let facts = Facts::Destination(path.to_owned());
+            let request = Request { action: Action::Move, facts: &facts, ..READ };
+            assert_eq!(decider.decide(request).allowed, allowed, "{path}");
+        }
     }
 
     /// Cedar goes on without a statement that fails: a `forbid` that does would fail open.
@@ -342,7 +378,7 @@ mod tests {
             let mut decider = Decider::new(Arc::new(policy), principal);
             for (id, file, action) in &questions {
                 let kind = if *file && id != "/" { EntityType::File } else { EntityType::Dir };
-                let request = Request { action: [Action::Open, Action::Read, Action::Delete][*action], kind, id };
+                let request = Request { action: [Action::Open, Action::Read, Action::Delete][*action], kind, id, facts: &Facts::None };
                 if let Some(expected) = asked_plainly(&text, principal, request) {
                     prop_assert_eq!(decider.decide(request).allowed, expected, "{}\n{:?}", text, request);
                 }

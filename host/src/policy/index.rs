@@ -62,7 +62,8 @@ impl Candidates<'_> {
 
     /// What the answer depends on, if not on the resource's very own id: two requests of one action and one type with the same shape
     /// have the same answer.
-    // INVARIANT: a statement can tell two resources apart by their parents, by their attributes, which takes a condition, or by name.
+    // INVARIANT: a statement can tell two resources apart by their parents, by name, or by their attributes, which takes a condition, as
+    // does looking at the circumstances.
     pub(super) fn shape(&self) -> Option<(Vec<usize>, Vec<usize>)> {
         (!self.named && !self.needs_attributes()).then(|| (self.key.clone(), self.above.clone()))
     }

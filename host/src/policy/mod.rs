@@ -10,6 +10,6 @@ mod index;
 mod load;
 pub mod schema;
 
-pub use decide::{Decider, Decision, Reason, Request};
+pub use decide::{Decider, Decision, Facts, Reason, Request};
 pub use load::{Place, Policy, PolicyError};
 pub use schema::{Action, EntityType};

@@ -1,6 +1,9 @@
 //! `rex:host/file-system`.
 
+mod attributes;
+mod compressed;
 mod text;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -8,13 +11,14 @@ use wasmtime::Result as CallResult;
 use wasmtime::component::Resource;
 
 use super::{Failure, State, about};
-use crate::gate::{Asked, Create, Delete, Directory, Open, Permit, Read, Write};
+use crate::gate::{Asked, Create, Delete, Named, Open, Permit, Read, Write};
 use crate::journal::Level;
 use crate::platform::{AbsolutePath, Kind, Links, Listing, Located, Name, Object, Vacancy, parent};
 use crate::policy::EntityType::{Dir, File};
+use crate::policy::EntityType;
 use crate::sandbox::bindings::rex::host::file_system::{
-    Entry, EntryType, Host, HostDir, HostFile, LineSelection, MatchLine, OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions,
-    TextCounts, WriteMode,
+    CopyFlags, Entry, EntryType, GzipInfo, GzipSearchOptions, Host, HostDir, HostFile, LineSelection, MatchLine, Metadata, MoveFlags,
+    OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions, TextCounts, WriteMode,
 };
 use crate::sandbox::bindings::rex::host::types::ErrorKind;
 
@@ -137,6 +141,43 @@ impl State {
         created.ok_or_else(|| Failure::of(ErrorKind::AlreadyExists, format!("{:?} exists already", asked.path)))
     }
 
+    /// Opens what a path leads to, for something that is done by its path. Whatever is there, the first question is the same, or a denial
+    /// would tell.
+    fn open_object(&mut self, path: &AbsolutePath, links: Links) -> Answer<(EntityType, Arc<Object>)> {
+        let asked = Asked { kind: File, path: path.as_str() };
+        let object = match self.locate(path, links)? {
+            Located::Found(object) => self.gate.permit::<Open, _>(asked, object)?.into_resource(),
+            Located::Missing(vacancy) => return Err(self.absent(asked, vacancy)),
+        };
+        if object.kind() == Kind::Directory {
+            return Ok((Dir, object));
+        }
+        self.permit_parent_path(parent(object.path()), Asked { kind: Dir, path: parent(path.as_str()) })?;
+        Ok((File, object))
+    }
+
+    /// An open file, for what is done through its handle.
+    fn open_handle(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
+        self.called();
+        let file = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?;
+        Ok((file.asked.clone(), Arc::clone(file.permit.resource())))
+    }
+
+    /// An open file that was opened for writing.
+    fn writable(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
+        if !self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?.writable {
+            return Err(Failure::of(ErrorKind::ValidationError, "the file was not opened for writing: set write(true)"));
+        }
+        self.open_handle(handle)
+    }
+
+    /// The name stands for another file now, and the handle stands for the name.
+    fn stand_for(&mut self, handle: &Resource<FileHandle>, asked: &AbsolutePath, object: Arc<Object>) -> Answer<()> {
+        let permit = self.gate.permit::<Open, _>(Asked { kind: File, path: asked.as_str() }, object)?;
+        self.table.get_mut(handle).map_err(|error| Failure::Fatal(error.into()))?.permit = permit;
+        Ok(())
+    }
+
     /// Asks for `open` on the directory that really holds a thing.
     fn permit_parent(&mut self, path: &AbsolutePath, located: &Located) -> Answer<()> {
         use crate::gate::Resource as _;
@@ -148,7 +189,7 @@ impl State {
     }
 
     fn permit_parent_path(&mut self, canonical: &str, asked: Asked<'_>) -> Answer<()> {
-        let _ = self.gate.permit::<Open, _>(asked, Directory(canonical))?;
+        let _ = self.gate.permit::<Open, _>(asked, Named(Dir, canonical))?;
         Ok(())
     }
 
@@ -191,11 +232,11 @@ impl State {
             return Err(Failure::of(ErrorKind::UnsupportedOperationError, message));
         }
         for entry in listing.entries {
-            if permits.len() >= MAX_REMOVED {
+            if permits.len() >= MAX_ENTRIES {
                 return Err(self.excess(
                     ErrorKind::InvalidArguments,
                     format!(
-                        "{:?}: more than {MAX_REMOVED} entries would be removed by one call; remove parts of it first",
+                        "{:?}: more than {MAX_ENTRIES} entries would be removed by one call; remove parts of it first",
                         path.as_str()
                     ),
                 ));
@@ -215,8 +256,8 @@ impl State {
     }
 }
 
-/// Entries that one recursive removal may have: each keeps a handle open until it is removed.
-const MAX_REMOVED: usize = 10_000;
+/// Entries that one recursive operation may have: a removal keeps a handle to each open until it is removed.
+const MAX_ENTRIES: usize = 10_000;
 
 impl Host for State {
     fn touch(&mut self, path: String) -> Answer<()> {
@@ -260,6 +301,46 @@ impl Host for State {
                 }
             }
         }
+    }
+
+    fn stat(&mut self, path: String, follow: bool) -> Answer<Metadata> {
+        self.called();
+        self.stat_path(&path, follow)
+    }
+
+    fn set_permissions(&mut self, path: String, permissions: u32) -> Answer<()> {
+        self.called();
+        self.chmod_path(&path, permissions)
+    }
+
+    fn set_owner(&mut self, path: String, user: Option<String>, group: Option<String>, follow: bool) -> Answer<()> {
+        self.called();
+        self.chown_path(&path, user.as_deref(), group.as_deref(), follow)
+    }
+
+    fn copy(&mut self, source: String, destination: String, options: CopyFlags) -> Answer<()> {
+        self.called();
+        self.copy_path(&source, &destination, options)
+    }
+
+    fn move_(&mut self, source: String, destination: String, options: MoveFlags) -> Answer<()> {
+        self.called();
+        self.move_path(&source, &destination, options)
+    }
+
+    fn make_symlink(&mut self, target: String, path: String, force: bool) -> Answer<()> {
+        self.called();
+        self.symlink_path(&target, &path, force)
+    }
+
+    fn make_link(&mut self, existing: String, path: String) -> Answer<()> {
+        self.called();
+        self.link_path(&existing, &path)
+    }
+
+    fn read_link(&mut self, path: String) -> Answer<String> {
+        self.called();
+        self.link_target(&path)
     }
 
     fn remove(&mut self, path: String, options: RemoveFlags) -> Answer<()> {
@@ -404,12 +485,7 @@ impl HostFile for State {
     }
 
     fn write(&mut self, handle: Resource<FileHandle>, content: String, mode: WriteMode) -> Answer<()> {
-        self.called();
-        let file = self.table.get(&handle).map_err(|error| Failure::Fatal(error.into()))?;
-        let (object, asked) = (Arc::clone(file.permit.resource()), file.asked.clone());
-        if !file.writable {
-            return Err(Failure::of(ErrorKind::ValidationError, "the file was not opened for writing: set write(true)"));
-        }
+        let (asked, object) = self.writable(&handle)?;
         if content.len() > self.limits.call_bytes {
             return Err(self.too_large("the text"));
         }
@@ -419,13 +495,83 @@ impl HostFile for State {
             WriteMode::Append => Object::append(&permit, content.as_bytes(), &self.clock).map_err(failed),
             WriteMode::InPlace => Object::overwrite(&permit, content.as_bytes(), &self.clock).map_err(failed),
             WriteMode::Replace => {
-                // The name stands for another file now, and the handle stands for the name.
                 let replaced = Object::replace(&permit, content.as_bytes(), &self.clock).map_err(failed)?;
-                let permit = self.gate.permit::<Open, _>(Asked { kind: File, path: asked.as_str() }, replaced)?;
-                self.table.get_mut(&handle).map_err(|error| Failure::Fatal(error.into()))?.permit = permit;
-                Ok(())
+                self.stand_for(&handle, &asked, replaced)
             }
         }
+    }
+
+    fn metadata(&mut self, handle: Resource<FileHandle>) -> Answer<Metadata> {
+        let (asked, object) = self.open_handle(&handle)?;
+        self.stat_object(Asked { kind: File, path: asked.as_str() }, object)
+    }
+
+    fn set_permissions(&mut self, handle: Resource<FileHandle>, permissions: u32) -> Answer<()> {
+        let (asked, object) = self.open_handle(&handle)?;
+        self.chmod_object(Asked { kind: File, path: asked.as_str() }, object, permissions)
+    }
+
+    fn set_owner(&mut self, handle: Resource<FileHandle>, user: Option<String>, group: Option<String>) -> Answer<()> {
+        let (asked, object) = self.open_handle(&handle)?;
+        self.chown_object(Asked { kind: File, path: asked.as_str() }, object, user.as_deref(), group.as_deref())
+    }
+
+    fn truncate(&mut self, handle: Resource<FileHandle>, size: u64) -> Answer<()> {
+        let (asked, object) = self.writable(&handle)?;
+        let permit = self.gate.permit::<Write, _>(Asked { kind: File, path: asked.as_str() }, object)?;
+        Object::truncate(&permit, size).map_err(|error| about(asked.as_str(), error))
+    }
+
+    fn allocate(&mut self, handle: Resource<FileHandle>, size: u64) -> Answer<()> {
+        let (asked, object) = self.writable(&handle)?;
+        let permit = self.gate.permit::<Write, _>(Asked { kind: File, path: asked.as_str() }, object)?;
+        Object::allocate(&permit, size).map_err(|error| about(asked.as_str(), error))
+    }
+
+    fn remove(&mut self, handle: Resource<FileHandle>) -> Answer<()> {
+        let (asked, object) = self.open_handle(&handle)?;
+        let permit = self.gate.permit::<Delete, _>(Asked { kind: File, path: asked.as_str() }, object)?;
+        Object::remove(permit).map_err(|error| about(asked.as_str(), error))
+    }
+
+    fn sha256(&mut self, handle: Resource<FileHandle>) -> Answer<String> {
+        let permit = self.readable(&handle)?;
+        text::sha256(self, &permit)
+    }
+
+    fn printable_strings(&mut self, handle: Resource<FileHandle>, minimum: u32) -> Answer<Vec<String>> {
+        let permit = self.readable(&handle)?;
+        text::printable(self, &permit, minimum)
+    }
+
+    fn read_gzip_lines(&mut self, handle: Resource<FileHandle>, selection: LineSelection) -> Answer<Vec<String>> {
+        let permit = self.readable(&handle)?;
+        compressed::lines(self, &permit, selection)
+    }
+
+    fn search_gzip(&mut self, handle: Resource<FileHandle>, options: GzipSearchOptions) -> Answer<Vec<MatchLine>> {
+        let permit = self.readable(&handle)?;
+        compressed::search(self, &permit, &options)
+    }
+
+    fn gzip_info(&mut self, handle: Resource<FileHandle>) -> Answer<GzipInfo> {
+        let permit = self.readable(&handle)?;
+        compressed::info(self, &permit)
+    }
+
+    fn compress_gzip(&mut self, handle: Resource<FileHandle>, target: Resource<FileHandle>, level: u32) -> Answer<()> {
+        let permit = self.readable(&handle)?;
+        let (asked, object) = self.writable(&target)?;
+        let write = self.gate.permit::<Write, _>(Asked { kind: File, path: asked.as_str() }, object)?;
+        let replaced = compressed::compress(self, &permit, &write, level)?;
+        self.stand_for(&target, &asked, replaced)
+    }
+
+    fn copy(&mut self, handle: Resource<FileHandle>, target: Resource<FileHandle>, options: CopyFlags) -> Answer<()> {
+        let permit = self.readable(&handle)?;
+        let (asked, object) = self.writable(&target)?;
+        let replaced = self.copy_over(&permit.permit, object, &asked, options)?;
+        self.stand_for(&target, &asked, replaced)
     }
 
     fn drop(&mut self, handle: Resource<FileHandle>) -> CallResult<()> {

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 
 use grep_matcher::LineTerminator;
-use grep_regex::RegexMatcherBuilder;
+use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder, Sink, SinkMatch};
+use sha2::{Digest as _, Sha256};
 
 use super::{Answer, ReadPermit};
 use crate::capability::{Failure, PART_OVERHEAD, State, about};
@@ -14,7 +15,7 @@ use crate::sandbox::bindings::rex::host::file_system::{LineSelection, MatchLine,
 use crate::sandbox::bindings::rex::host::types::ErrorKind;
 
 /// Bytes that are read at a time.
-const BUFFER: usize = 128 << 10;
+pub(super) const BUFFER: usize = 128 << 10;
 /// Bytes of a regular expression. Before it is compiled it takes thousands of times as many.
 const MAX_PATTERN: usize = 4096;
 /// Bytes that a compiled regular expression may take.
@@ -22,11 +23,11 @@ const MAX_REGEX: usize = 4 << 20;
 /// Nested groups in a regular expression.
 const MAX_REGEX_NESTING: u32 = 100;
 
-fn open(state: &State, permit: &ReadPermit) -> Answer<Reader> {
+pub(super) fn open(state: &State, permit: &ReadPermit) -> Answer<Reader> {
     Object::reader(&permit.permit, &state.clock).map_err(|error| about(permit.asked.as_str(), error))
 }
 
-fn failed(permit: &ReadPermit, error: io::Error) -> Failure {
+pub(super) fn failed(permit: &ReadPermit, error: io::Error) -> Failure {
     about(permit.asked.as_str(), Error::Io(error))
 }
 
@@ -53,8 +54,8 @@ pub(super) fn whole(state: &State, permit: &ReadPermit) -> Answer<String> {
 }
 
 /// The lines of a reader, one after the other, each no longer than one call may move.
-struct Lines<'s> {
-    reader: BufReader<Reader>,
+pub(super) struct Lines<'s, R> {
+    reader: BufReader<R>,
     state: &'s State,
     permit: &'s ReadPermit,
     /// Bytes read.
@@ -62,13 +63,13 @@ struct Lines<'s> {
     line: Vec<u8>,
 }
 
-impl<'s> Lines<'s> {
-    fn new(reader: Reader, state: &'s State, permit: &'s ReadPermit, position: u64) -> Self {
+impl<'s, R: io::Read> Lines<'s, R> {
+    pub(super) fn new(reader: R, state: &'s State, permit: &'s ReadPermit, position: u64) -> Self {
         Self { reader: BufReader::with_capacity(BUFFER, reader), state, permit, position, line: Vec::new() }
     }
 
     /// The next line, without its end.
-    fn next(&mut self) -> Answer<Option<&[u8]>> {
+    pub(super) fn next(&mut self) -> Answer<Option<&[u8]>> {
         let limit = u64::try_from(self.state.limits.call_bytes).unwrap_or(u64::MAX);
         self.line.clear();
         let read = self
@@ -92,19 +93,19 @@ fn without_end(line: &[u8]) -> &[u8] {
 }
 
 /// Lines that become the result of one call.
-struct Collected<'s> {
+pub(super) struct Collected<'s> {
     state: &'s State,
     permit: &'s ReadPermit,
-    lines: VecDeque<String>,
+    pub(super) lines: VecDeque<String>,
     bytes: usize,
 }
 
 impl<'s> Collected<'s> {
-    fn new(state: &'s State, permit: &'s ReadPermit) -> Self {
+    pub(super) fn new(state: &'s State, permit: &'s ReadPermit) -> Self {
         Self { state, permit, lines: VecDeque::new(), bytes: 0 }
     }
 
-    fn push(&mut self, line: &[u8]) -> Answer<()> {
+    pub(super) fn push(&mut self, line: &[u8]) -> Answer<()> {
         let line = std::str::from_utf8(line).map_err(|_| not_utf8(self.permit))?;
         self.bytes += line.len() + PART_OVERHEAD;
         if self.bytes > self.state.limits.call_bytes {
@@ -114,7 +115,7 @@ impl<'s> Collected<'s> {
         Ok(())
     }
 
-    fn drop_first(&mut self) {
+    pub(super) fn drop_first(&mut self) {
         if let Some(line) = self.lines.pop_front() {
             self.bytes -= line.len() + PART_OVERHEAD;
         }
@@ -124,15 +125,37 @@ impl<'s> Collected<'s> {
 /// Some of the lines.
 pub(super) fn lines(state: &State, permit: &ReadPermit, selection: LineSelection) -> Answer<Vec<String>> {
     let mut reader = open(state, permit)?;
-    let (skip, count, last) = match selection {
-        LineSelection::First(count) => (0, count, false),
-        LineSelection::Range(range) => (range.start.saturating_sub(1), range.count.unwrap_or(u64::MAX), false),
-        LineSelection::Last(count) => (0, count, true),
-    };
+    let (skip, count, last) = bounds(&selection);
     if last && let Some(size) = reader.size() {
         let start = start_of_last(&mut reader, size, count).map_err(|error| failed(permit, error))?;
         reader.seek(SeekFrom::Start(start)).map_err(|error| failed(permit, error))?;
     }
+    select(reader, state, permit, skip, count, last)
+}
+
+/// Some of the lines of a stream.
+pub(super) fn lines_of(state: &State, permit: &ReadPermit, reader: impl io::Read, selection: &LineSelection) -> Answer<Vec<String>> {
+    let (skip, count, last) = bounds(selection);
+    select(reader, state, permit, skip, count, last)
+}
+
+/// How many lines to leave out, how many to take, and whether those are the last ones.
+fn bounds(selection: &LineSelection) -> (u64, u64, bool) {
+    match selection {
+        LineSelection::First(count) => (0, *count, false),
+        LineSelection::Range(range) => (range.start.saturating_sub(1), range.count.unwrap_or(u64::MAX), false),
+        LineSelection::Last(count) => (0, *count, true),
+    }
+}
+
+fn select(
+    reader: impl io::Read,
+    state: &State,
+    permit: &ReadPermit,
+    skip: u64,
+    count: u64,
+    last: bool,
+) -> Answer<Vec<String>> {
     let mut lines = Lines::new(reader, state, permit, 0);
     let mut collected = Collected::new(state, permit);
     let mut number = 0;
@@ -197,17 +220,7 @@ pub(super) fn page(state: &State, permit: &ReadPermit, count: u64) -> Answer<(Ve
 
 /// The lines that match.
 pub(super) fn search(state: &State, permit: &ReadPermit, options: &SearchOptions) -> Answer<Vec<MatchLine>> {
-    if options.pattern.len() > MAX_PATTERN {
-        let message = format!("the pattern has {} bytes, and may have {MAX_PATTERN}", options.pattern.len());
-        return Err(Failure::of(ErrorKind::InvalidArguments, message));
-    }
-    let matcher = RegexMatcherBuilder::new()
-        .crlf(true)
-        .size_limit(MAX_REGEX)
-        .dfa_size_limit(MAX_REGEX)
-        .nest_limit(MAX_REGEX_NESTING)
-        .build(&options.pattern)
-        .map_err(|error| Failure::of(ErrorKind::InvalidArguments, format!("the pattern is no regular expression: {error}")))?;
+    let matcher = matcher(&options.pattern)?;
     let reader = open(state, permit)?;
     let mut searcher = SearcherBuilder::new()
         .line_terminator(LineTerminator::crlf())
@@ -230,6 +243,21 @@ pub(super) fn search(state: &State, permit: &ReadPermit, options: &SearchOptions
         _ => failed(permit, error),
     })?;
     Ok(found.numbers.into_iter().zip(found.collected.lines).map(|(number, content)| MatchLine { number, content }).collect())
+}
+
+/// A pattern, ready to be searched for.
+pub(super) fn matcher(pattern: &str) -> Answer<RegexMatcher> {
+    if pattern.len() > MAX_PATTERN {
+        let message = format!("the pattern has {} bytes, and may have {MAX_PATTERN}", pattern.len());
+        return Err(Failure::of(ErrorKind::InvalidArguments, message));
+    }
+    RegexMatcherBuilder::new()
+        .crlf(true)
+        .size_limit(MAX_REGEX)
+        .dfa_size_limit(MAX_REGEX)
+        .nest_limit(MAX_REGEX_NESTING)
+        .build(pattern)
+        .map_err(|error| Failure::of(ErrorKind::InvalidArguments, format!("the pattern is no regular expression: {error}")))
 }
 
 struct Found<'s> {
@@ -275,4 +303,45 @@ pub(super) fn counts(state: &State, permit: &ReadPermit) -> Answer<TextCounts> {
     }
     counts.words += u64::from(in_word);
     Ok(counts)
+}
+
+/// SHA-256 of the content.
+pub(super) fn sha256(state: &State, permit: &ReadPermit) -> Answer<String> {
+    let mut reader = open(state, permit)?;
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let read = reader.read(&mut buffer).map_err(|error| failed(permit, error))?;
+        match buffer.get(..read) {
+            Some([]) | None => break,
+            Some(part) => digest.update(part),
+        }
+    }
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The runs of printable ASCII characters, as `strings` finds them.
+pub(super) fn printable(state: &State, permit: &ReadPermit, minimum: u32) -> Answer<Vec<String>> {
+    let minimum = usize::try_from(minimum.max(1)).unwrap_or(usize::MAX);
+    let reader = BufReader::with_capacity(BUFFER, open(state, permit)?);
+    let mut collected = Collected::new(state, permit);
+    let mut run = Vec::new();
+    for byte in reader.bytes() {
+        let byte = byte.map_err(|error| failed(permit, error))?;
+        if byte == b'\t' || (b' '..=b'~').contains(&byte) {
+            run.push(byte);
+            if run.len() > state.limits.call_bytes {
+                return Err(state.too_large("a run of printable characters"));
+            }
+        } else {
+            if run.len() >= minimum {
+                collected.push(&run)?;
+            }
+            run.clear();
+        }
+    }
+    if run.len() >= minimum {
+        collected.push(&run)?;
+    }
+    Ok(collected.lines.into())
 }

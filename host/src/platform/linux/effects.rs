@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::locate::{FileSystem, Object, kind, look};
 use super::reader::Reader;
+use super::transfer::{PRIVATE, fill};
 use crate::gate::{Create, Delete, Permit, Read, Write};
 use crate::limits::RunClock;
 use crate::platform::{Entry, Error, Kind, Listing, Vacancy};
@@ -71,8 +72,8 @@ impl Object {
         write_all(&mut file, content, clock)
     }
 
-    /// Puts a new file with the same owner and permissions, but never with their powers (setuid, setgid), in the place of a regular file, all or nothing, and returns it. Other names of the old
-    /// file keep its old content. What is no regular file is overwritten.
+    /// Puts a new file with the same owner and permissions, but never with their powers (setuid, setgid), in the place of a regular file,
+    /// all or nothing, and returns it. Other names of the old file keep its old content. What is no regular file is overwritten.
     ///
     /// # Errors
     ///
@@ -82,31 +83,35 @@ impl Object {
         if object.kind() != Kind::File {
             return Self::overwrite(permit, content, clock).map(|()| Arc::clone(object));
         }
+        Self::exchange(permit, clock, |file| write_all(file, content, clock))
+    }
+
+    /// Has a new file filled and puts it in the place of an old one.
+    pub(super) fn exchange(
+        permit: &Permit<Write, Arc<Self>>,
+        clock: &RunClock,
+        content: impl FnOnce(&mut File) -> Result<(), Error>,
+    ) -> Result<Arc<Self>, Error> {
+        let object = permit.resource().regular()?;
         // Nobody may replace what they could not write to.
         drop(object.reopen(OFlags::WRONLY)?);
         let place = object.confirm()?;
-        let (name, file) = temporary(&place.parent)?;
-        let mut file = File::from(file);
-        let replaced = (|| {
-            write_all(&mut file, content, clock)?;
-            let old = sys::fstat(&object.handle).map_err(io::Error::from)?;
-            let new = sys::fstat(&file).map_err(io::Error::from)?;
+        let old = sys::fstat(&object.handle).map_err(io::Error::from)?;
+        let prepare = |file: &mut File| {
+            let new = sys::fstat(&*file).map_err(io::Error::from)?;
             if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) {
                 let (owner, group) = (sys::Uid::from_raw(old.st_uid), sys::Gid::from_raw(old.st_gid));
-                sys::fchown(&file, Some(owner), Some(group)).map_err(io::Error::from)?;
+                sys::fchown(&*file, Some(owner), Some(group)).map_err(io::Error::from)?;
             }
-            sys::fchmod(&file, Mode::from_raw_mode(old.st_mode & 0o777)).map_err(io::Error::from)?;
-            // Without this a crash could leave the new name with no content.
-            file.sync_all()?;
+            sys::fchmod(&*file, Mode::from_raw_mode(old.st_mode & 0o777)).map_err(io::Error::from)?;
+            content(file)
+        };
+        fill(&place.parent, PRIVATE, prepare, |name, file| {
             clock.check()?;
             object.confirm()?;
-            sys::renameat(&place.parent, &name, &place.parent, &place.name).map_err(io::Error::from)?;
-            object.successor(&file)
-        })();
-        if replaced.is_err() {
-            let _ = sys::unlinkat(&place.parent, &name, AtFlags::empty());
-        }
-        replaced
+            sys::renameat(&place.parent, name, &place.parent, &place.name).map_err(io::Error::from)?;
+            object.successor(file)
+        })
     }
 
     /// Sets the time of last modification to now.
@@ -134,7 +139,7 @@ impl Object {
         sys::unlinkat(&place.parent, &place.name, flags).map_err(|errno| Error::Io(errno.into()))
     }
 
-    fn reopen(&self, flags: OFlags) -> Result<OwnedFd, Error> {
+    pub(super) fn reopen(&self, flags: OFlags) -> Result<OwnedFd, Error> {
         // The magic link of our own descriptor leads to the object itself, whatever its path leads to by now.
         sys::openat(&self.descriptors, self.handle.as_raw_fd().to_string(), flags | CAREFULLY, Mode::empty())
             .map_err(|errno| Error::Io(errno.into()))
@@ -212,18 +217,28 @@ fn list(directory: &OwnedFd, limit: usize, clock: &RunClock) -> Result<Listing, 
     Ok(listing)
 }
 
+/// A name that nothing has.
+pub(super) fn temporary_name() -> Result<String, Error> {
+    Ok(format!("{TEMPORARY_PREFIX}{}", crate::run::random_id()?))
+}
+
 /// A new file beside the one that it shall replace.
-fn temporary(parent: &OwnedFd) -> Result<(String, OwnedFd), Error> {
+pub(super) fn temporary(parent: &OwnedFd, mode: Mode) -> Result<(String, OwnedFd), Error> {
     for _ in 0..MAX_TRIES {
-        let name = format!("{TEMPORARY_PREFIX}{}", crate::run::random_id()?);
+        let name = temporary_name()?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | CAREFULLY;
-        match sys::openat(parent, &name, flags, Mode::RUSR | Mode::WUSR) {
+        match sys::openat(parent, &name, flags, mode) {
             Ok(file) => return Ok((name, file)),
             Err(Errno::EXIST) => {}
             Err(errno) => return Err(Error::Io(errno.into())),
         }
     }
     Err(Error::Io(Errno::EXIST.into()))
+}
+
+/// Removes a temporary file, if it is still there.
+pub(super) fn discard(parent: &OwnedFd, name: &str) {
+    let _ = sys::unlinkat(parent, name, AtFlags::empty());
 }
 
 /// Waits where nothing can be taken at the moment, such as by the reader of a FIFO, but not beyond the end of the run.
