@@ -25,6 +25,8 @@ pub(crate) const fn kind_name(kind: ErrorKind) -> &'static str {
         ErrorKind::ValidationError => "ValidationError",
         ErrorKind::NotFound => "NotFound",
         ErrorKind::AlreadyExists => "AlreadyExists",
+        ErrorKind::DestinationFileNotEmptyError => "DestinationFileNotEmptyError",
+        ErrorKind::IdentityResolutionError => "IdentityResolutionError",
         ErrorKind::DirectoryNotEmpty => "DirectoryNotEmpty",
         ErrorKind::EntryTypeMismatchError => "EntryTypeMismatchError",
         ErrorKind::FileContentTooLargeError => "FileContentTooLargeError",
@@ -58,6 +60,30 @@ pub(crate) fn from_host(source: &'static str, error: Error) -> Box<EvalAltResult
         }
     };
     fill(map, source, kind, message)
+}
+
+/// Whether the host denied an operation, or tried it and failed, as opposed to a limit that more of the same would reach again.
+pub(crate) fn is_denial_or_failure(error: &EvalAltResult) -> bool {
+    error_map(error).is_some_and(|map| map.contains_key("kind") && (map.contains_key("action") || !map.contains_key(CAUSE)))
+}
+
+/// Whether an error of the host is of a kind.
+pub(crate) fn is_kind(error: &EvalAltResult, name: &'static str) -> bool {
+    let kind = error_map(error).and_then(|map| map.get("kind").and_then(|kind| kind.clone().try_cast::<Constant>()));
+    kind.is_some_and(|kind| kind == Constant::new(FILE_SYSTEM_KINDS, name))
+}
+
+/// What an error of the host says.
+pub(crate) fn message(error: &EvalAltResult) -> String {
+    let message = error_map(error).and_then(|map| map.get("message").map(ToString::to_string));
+    message.unwrap_or_else(|| error.to_string())
+}
+
+fn error_map(error: &EvalAltResult) -> Option<Map> {
+    match error {
+        EvalAltResult::ErrorRuntime(value, _) => value.clone().try_cast::<Map>(),
+        _ => None,
+    }
 }
 
 /// An error of the guest's own making, for arguments that no host call can be made with.

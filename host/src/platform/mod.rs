@@ -16,8 +16,8 @@ use std::io;
 
 pub use path::{AbsolutePath, InvalidPath, Name, parent};
 pub use system::{
-    Destination, EXECUTES_IN_PLACE, FileSystem, Object, Reader, Vacancy, group_of_name, name_of_group, name_of_user, prepare_process,
-    private, publish_executable, user_of_name,
+    Destination, EXECUTES_IN_PLACE, FileSystem, Object, Reader, Vacancy, group_of_name, name_of_group, name_of_user,
+    prepare_process, private, publish_executable, user_of_name,
 };
 
 use crate::limits::Stop;

@@ -218,7 +218,8 @@ mod tests {
     use super::*;
     use crate::policy::schema;
 
-    const READ: Request<'static> = Request { action: Action::Read, kind: EntityType::File, id: "/srv/app/f", facts: &Facts::None };
+    const READ: Request<'static> =
+        Request { action: Action::Read, kind: EntityType::File, id: "/srv/app/f", facts: &Facts::None };
 
     fn decide(policy: &str, request: Request<'_>) -> Decision {
         let policy = Arc::new(Policy::parse(policy).unwrap());

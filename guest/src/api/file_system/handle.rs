@@ -37,6 +37,13 @@ options! {
     ReadPageOptions { num_lines: i64 }
 }
 
+options! {
+    WriteOptions { preserve_ownership: bool }
+}
+
+/// As `strings` has it.
+const PRINTABLE_RUN: u32 = 4;
+
 impl OpenDirOptions {
     fn flags(&self) -> OpenDirFlags {
         let given = [
@@ -110,6 +117,25 @@ impl DirHandle {
         Ok(entries.into_iter().map(|entry| (entry.name.clone(), DirEntry { dir: Rc::clone(&self.0), entry })).collect())
     }
 
+    /// The canonical path.
+    pub(super) fn path(&self) -> String {
+        self.0.path()
+    }
+
+    /// The path of an entry, by its plain name.
+    pub(super) fn join(&self, name: &str) -> ApiResult<String> {
+        if name.is_empty() || name.contains('/') || matches!(name, "." | "..") {
+            return Err(invalid_arguments(FILE_SYSTEM_KINDS, format!("{name:?} is no plain name")));
+        }
+        let path = self.path();
+        Ok(if path == "/" { format!("/{name}") } else { format!("{path}/{name}") })
+    }
+
+    /// Opens an entry that is a file.
+    pub(super) fn open_entry(&self, name: &str, flags: OpenFileFlags) -> ApiResult<FileHandle> {
+        answer(self.0.open_file(name, flags, None)).map(|file| FileHandle(Rc::new(file)))
+    }
+
     fn open_file(&self, name: &str, options: &OpenFileOptions) -> ApiResult<FileHandle> {
         answer(self.0.open_file(name, options.flags(), options.permissions()?)).map(|file| FileHandle(Rc::new(file)))
     }
@@ -118,6 +144,16 @@ impl DirHandle {
 impl FileHandle {
     pub(super) fn open(path: &str, flags: OpenFileFlags) -> ApiResult<Self> {
         answer(File::open(path, flags)).map(|file| Self(Rc::new(file)))
+    }
+
+    /// What the host knows it by.
+    pub(super) fn host(&self) -> &File {
+        &self.0
+    }
+
+    /// The canonical path.
+    pub(super) fn path(&self) -> String {
+        self.0.path()
     }
 
     pub(super) fn read(&self) -> ApiResult<String> {
@@ -155,8 +191,19 @@ impl DirEntry {
             .map(|file| FileHandle(Rc::new(file)))
     }
 
+    pub(super) fn is_symlink(&self) -> bool {
+        self.entry.kind == EntryType::Symlink
+    }
+
+    /// The path, in the directory that was listed.
+    pub(super) fn path(&self) -> String {
+        let path = self.dir.path();
+        let name = &self.entry.name;
+        if path == "/" { format!("/{name}") } else { format!("{path}/{name}") }
+    }
+
     fn kind(&self) -> Constant {
-        Constant::new(ENTRY_TYPES, entry_type_name(self.entry.kind))
+        entry_type(self.entry.kind)
     }
 
     pub(crate) fn to_map(&self) -> Map {
@@ -166,6 +213,25 @@ impl DirEntry {
             ("inode".into(), integer(self.entry.inode).into()),
         ])
     }
+}
+
+/// A symbolic link, by its path. Whether it is one, and may be opened, shows when it is used.
+#[derive(Debug, Clone)]
+pub(super) struct SymlinkHandle(String);
+
+impl SymlinkHandle {
+    pub(super) fn of(dir: &DirHandle, name: &str) -> ApiResult<Self> {
+        dir.join(name).map(Self)
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.0
+    }
+}
+
+/// As scripts compare it: `EntryType::FILE`.
+pub(super) const fn entry_type(kind: EntryType) -> Constant {
+    Constant::new(ENTRY_TYPES, entry_type_name(kind))
 }
 
 const fn entry_type_name(kind: EntryType) -> &'static str {
@@ -199,12 +265,14 @@ pub(super) fn register(registrar: &mut Registrar) {
         OpenFileOptions::register,
         ReadLinesOptions::register,
         ReadPageOptions::register,
+        WriteOptions::register,
     ] {
         register(registrar);
     }
     registrar.engine.register_type_with_name::<DirHandle>("DirHandle");
     registrar.engine.register_type_with_name::<FileHandle>("FileHandle");
     registrar.engine.register_type_with_name::<DirEntry>("DirEntry");
+    registrar.engine.register_type_with_name::<SymlinkHandle>("SymlinkHandle");
 
     registrar.function("open", |config: &mut DirConfig, options: OpenDirOptions| {
         let path = config
@@ -248,9 +316,17 @@ pub(super) fn register(registrar: &mut Registrar) {
     registrar.function("write", |file: &mut FileHandle, text: &str| -> ApiResult<FileHandle> {
         file.write(text, WriteMode::Replace).map(|()| file.clone())
     });
+    registrar.function("write", |file: &mut FileHandle, text: &str, options: WriteOptions| match options.preserve_ownership {
+        Some(false) => Err(invalid_arguments(
+            FILE_SYSTEM_KINDS,
+            "a file that is replaced keeps its owner: preserve_ownership cannot be false",
+        )),
+        _ => file.write(text, WriteMode::Replace).map(|()| file.clone()),
+    });
+    registrar.function("extract_strings", |file: &mut FileHandle| answer(file.0.printable_strings(PRINTABLE_RUN)).map(array));
     registrar.function("write_in_place", |file: &mut FileHandle, text: &str| file.write(text, WriteMode::InPlace));
 }
 
-fn match_map(found: MatchLine) -> Map {
+pub(super) fn match_map(found: MatchLine) -> Map {
     Map::from([("line_number".into(), integer(found.number).into()), ("line_content".into(), found.content.into())])
 }

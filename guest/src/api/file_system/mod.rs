@@ -1,7 +1,12 @@
-//! Files and directories: [`command`] has the shell-like functions, [`handle`] the objects.
+//! Files and directories: [`command`] has the shell-like functions, [`handle`] the objects, and the others both for their theme.
 
+mod attributes;
 mod command;
+mod compressed;
 mod handle;
+mod transfer;
+mod tree;
+mod usage;
 
 pub(crate) use handle::DirEntry;
 
@@ -15,9 +20,7 @@ const KINDS_OF_THE_PEER: &[&str] = &[
     "DirectoryOpenError",
     "DirectoryError",
     "FileError",
-    "DestinationFileNotEmptyError",
     "AuthorizationError",
-    "IdentityResolutionError",
     "FileCopyError",
     "FileReadError",
     "TryFromIntError",
@@ -32,6 +35,8 @@ const KINDS: &[ErrorKind] = &[
     ErrorKind::ValidationError,
     ErrorKind::NotFound,
     ErrorKind::AlreadyExists,
+    ErrorKind::DestinationFileNotEmptyError,
+    ErrorKind::IdentityResolutionError,
     ErrorKind::DirectoryNotEmpty,
     ErrorKind::EntryTypeMismatchError,
     ErrorKind::FileContentTooLargeError,
@@ -47,6 +52,10 @@ pub(super) fn register(registrar: &mut Registrar) {
     constant::register_family(registrar, FILE_SYSTEM_KINDS, &kinds);
     handle::register(registrar);
     command::register(registrar);
+    attributes::register(registrar);
+    transfer::register(registrar);
+    usage::register(registrar);
+    compressed::register(registrar);
 }
 
 /// Turns what the host answered into what a function of the API gives.

@@ -19,6 +19,7 @@ impl State {
             size: metadata.size,
             allocated: metadata.allocated,
             inode: metadata.inode,
+            device: metadata.device,
             hard_links: metadata.hard_links,
             permissions: metadata.permissions,
             user: self.names.user(metadata.user_id),
@@ -73,6 +74,9 @@ impl State {
 /// A name, or a number, of a user or a group.
 fn number(what: &str, name: &str, look_up: fn(&str) -> Option<u32>) -> Answer<u32> {
     look_up(name).or_else(|| name.parse().ok().filter(|number| *number != u32::MAX)).ok_or_else(|| {
-        Failure::of(ErrorKind::IdentityResolutionError, format!("there is no {what} with the name or number {name:?} on this machine"))
+        Failure::of(
+            ErrorKind::IdentityResolutionError,
+            format!("there is no {what} with the name or number {name:?} on this machine"),
+        )
     })
 }

@@ -14,11 +14,11 @@ use super::{Failure, State, about};
 use crate::gate::{Asked, Create, Delete, Named, Open, Permit, Read, Write};
 use crate::journal::Level;
 use crate::platform::{AbsolutePath, Kind, Links, Listing, Located, Name, Object, Vacancy, parent};
-use crate::policy::EntityType::{Dir, File};
 use crate::policy::EntityType;
+use crate::policy::EntityType::{Dir, File};
 use crate::sandbox::bindings::rex::host::file_system::{
-    CopyFlags, Entry, EntryType, GzipInfo, GzipSearchOptions, Host, HostDir, HostFile, LineSelection, MatchLine, Metadata, MoveFlags,
-    OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions, TextCounts, WriteMode,
+    CopyFlags, Entry, EntryType, GzipInfo, GzipSearchOptions, Host, HostDir, HostFile, LineSelection, MatchLine, Metadata,
+    MoveFlags, OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions, TextCounts, WriteMode,
 };
 use crate::sandbox::bindings::rex::host::types::ErrorKind;
 

@@ -134,7 +134,12 @@ pub(super) fn lines(state: &State, permit: &ReadPermit, selection: LineSelection
 }
 
 /// Some of the lines of a stream.
-pub(super) fn lines_of(state: &State, permit: &ReadPermit, reader: impl io::Read, selection: &LineSelection) -> Answer<Vec<String>> {
+pub(super) fn lines_of(
+    state: &State,
+    permit: &ReadPermit,
+    reader: impl io::Read,
+    selection: &LineSelection,
+) -> Answer<Vec<String>> {
     let (skip, count, last) = bounds(selection);
     select(reader, state, permit, skip, count, last)
 }
@@ -148,14 +153,7 @@ fn bounds(selection: &LineSelection) -> (u64, u64, bool) {
     }
 }
 
-fn select(
-    reader: impl io::Read,
-    state: &State,
-    permit: &ReadPermit,
-    skip: u64,
-    count: u64,
-    last: bool,
-) -> Answer<Vec<String>> {
+fn select(reader: impl io::Read, state: &State, permit: &ReadPermit, skip: u64, count: u64, last: bool) -> Answer<Vec<String>> {
     let mut lines = Lines::new(reader, state, permit, 0);
     let mut collected = Collected::new(state, permit);
     let mut number = 0;

@@ -68,7 +68,13 @@ impl State {
         self.move_object(object, Asked { kind, path: source.as_str() }, &destination, options)
     }
 
-    fn move_object(&mut self, object: Arc<Object>, from: Asked<'_>, destination: &AbsolutePath, options: MoveFlags) -> Answer<()> {
+    fn move_object(
+        &mut self,
+        object: Arc<Object>,
+        from: Asked<'_>,
+        destination: &AbsolutePath,
+        options: MoveFlags,
+    ) -> Answer<()> {
         let kind = from.kind;
         let target = self.locate(destination, Links::Keep)?;
         self.permit_parent(destination, &target)?;
@@ -115,11 +121,8 @@ impl State {
 
     /// Leave to put something else in a thing's place: its content goes, and so does its name.
     fn permit_replacing(&mut self, asked: Asked<'_>, there: Arc<Object>) -> Answer<Permit<Delete, Arc<Object>>> {
-        let there = if there.kind() == Kind::Directory {
-            there
-        } else {
-            self.gate.permit::<Write, _>(asked, there)?.into_resource()
-        };
+        let there =
+            if there.kind() == Kind::Directory { there } else { self.gate.permit::<Write, _>(asked, there)?.into_resource() };
         Ok(self.gate.permit::<Delete, _>(asked, there)?)
     }
 
@@ -134,7 +137,8 @@ impl State {
         for entry in listing.entries {
             *count += 1;
             if *count > MAX_ENTRIES {
-                let message = format!("{from:?}: more than {MAX_ENTRIES} entries would be moved by one call; move parts of it first");
+                let message =
+                    format!("{from:?}: more than {MAX_ENTRIES} entries would be moved by one call; move parts of it first");
                 return Err(self.excess(ErrorKind::InvalidArguments, message));
             }
             let name = Name::parse(&entry.name)?;

@@ -239,10 +239,7 @@ fn keep(old: &sys::Stat, file: &File) -> Result<(), Error> {
         sys::fchown(file, Some(user), Some(group)).map_err(io::Error::from)?;
     }
     sys::fchmod(file, Mode::from_raw_mode(old.st_mode & 0o777)).map_err(io::Error::from)?;
-    let moment = |seconds: i64, nanoseconds: u64| sys::Timespec {
-        tv_sec: seconds,
-        tv_nsec: nanoseconds.try_into().unwrap_or(0),
-    };
+    let moment = |seconds: i64, nanoseconds: u64| sys::Timespec { tv_sec: seconds, tv_nsec: nanoseconds.try_into().unwrap_or(0) };
     let times = Timestamps {
         last_access: moment(old.st_atime, old.st_atime_nsec.into()),
         last_modification: moment(old.st_mtime, old.st_mtime_nsec.into()),
