@@ -1,21 +1,27 @@
 //! Scripts, policies and argument files of AWS Rex 0.1.0 run as they are, and mean what they meant.
 
+mod attributes;
 mod commands;
 mod errors;
 mod handles;
 mod language;
 mod quick_start;
+mod transfer;
 
 use rex_tests::{Case, Ran};
 use serde_json::{Value, json};
 
 /// Runs a script in which `p` is the directory `in` of the case, and in which everything in there is permitted.
 fn run(case: &Case, script: &str) -> Ran {
-    let policy = format!(
+    case.run_with(script, &permit(case), &["--args-json", &json!({ "p": case.path("in") }).to_string()])
+}
+
+/// A policy that permits everything in the directory `in` of the case.
+fn permit(case: &Case) -> String {
+    format!(
         "permit(principal, action in file_system::Action::\"SafeIO\", resource in file_system::Dir::\"{}\");",
         case.path("in")
-    );
-    case.run_with(script, &policy, &["--args-json", &json!({ "p": case.path("in") }).to_string()])
+    )
 }
 
 /// The value of a script that works.

@@ -3,6 +3,7 @@
 //! The list of functions comes from `wit/`: a new one without a row here fails the build.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::time::SystemTime;
 
 use rex_tests::{Case, root};
@@ -13,7 +14,8 @@ use wit_parser::Resolve;
 struct Row {
     /// `interface/function`, as the contract names it.
     function: &'static str,
-    /// Gives `true` once it has worked. `p` is a directory with the file `f` and the directory `d`, which has the file `g`.
+    /// Gives `true` once it has worked. `p` is a directory with the file `f`, the link `l` to it, the same compressed as `z`, and the
+    /// directory `d`, which has the file `g`. `me` is the number of their owner.
     script: &'static str,
     /// What it asks for, all of it.
     actions: &'static [&'static str],
@@ -42,6 +44,18 @@ macro_rules! file {
         concat!(
             "let d = DirConfig().path(p).build().open(OpenDirOptions().build()); ",
             "let f = d.open_file(\"f\", OpenFileOptions().read(true).write(true).build()); ",
+            $rest
+        )
+    };
+}
+
+/// With the file open as `f` and a compressed one as `z`.
+macro_rules! gzip {
+    ($rest:literal) => {
+        concat!(
+            "let d = DirConfig().path(p).build().open(OpenDirOptions().build()); ",
+            "let f = d.open_file(\"f\", OpenFileOptions().read(true).build()); ",
+            "let z = d.open_file(\"z\", OpenFileOptions().read(true).write(true).build()); ",
             $rest
         )
     };
@@ -79,7 +93,7 @@ const MATRIX: &[Row] = &[
         dir!("d.open_file(\"new\", OpenFileOptions().create(true).build()); true"),
         &["open", "create"],
     ),
-    looks("file-system/[method]dir.entries", dir!("d.list_entries().keys() == [\"d\", \"f\"]"), &["open", "read"]),
+    looks("file-system/[method]dir.entries", dir!("d.list_entries().keys() == [\"d\", \"f\", \"l\", \"z\"]"), &["open", "read"]),
     looks("file-system/[static]file.open", "cat(p + \"/f\") == \"one\\ntwo\\n\"", &["open", "read"]),
     changes("file-system/[static]file.open", "write(p + \"/new\", \"x\"); true", &["open", "create", "write"]),
     looks("file-system/[method]file.path", file!("f.path == p + \"/f\""), &["open"]),
@@ -106,33 +120,94 @@ const MATRIX: &[Row] = &[
     changes("file-system/make-dir", "mkdir(p + \"/new\"); true", &["open", "create"]),
     changes("file-system/make-dir", "mkdir([mkdir::parents], p + \"/new/er\"); true", &["open", "create"]),
     looks("file-system/make-dir", "mkdir([mkdir::parents], p + \"/d\"); true", &["open", "create"]),
+    looks("file-system/stat", "stat(p + \"/f\").size == 8", &["open", "stat"]),
+    looks("file-system/stat", dir!("d.metadata().type() == EntryType::DIR"), &["open", "stat"]),
+    changes("file-system/set-permissions", "chmod(0o600, p + \"/f\"); true", &["open", "chmod"]),
+    changes("file-system/set-permissions", "chmod([chmod::recursive], 0o700, p + \"/d\"); true", &["open", "read", "chmod"]),
+    changes("file-system/set-owner", "chown(me, p + \"/f\"); true", &["open", "chown"]),
+    changes("file-system/copy", "cp(p + \"/f\", p + \"/new\"); true", &["open", "read", "write", "create"]),
+    changes("file-system/copy", "cp([cp::force], p + \"/f\", p + \"/d/g\"); true", &["open", "read", "write"]),
+    changes("file-system/move", "mv(p + \"/f\", p + \"/new\"); true", &["open", "move", "create"]),
+    changes("file-system/move", "mv(p + \"/f\", p + \"/d/g\"); true", &["open", "move", "create", "write", "delete"]),
+    changes("file-system/move", "mv([mv::backup], p + \"/f\", p + \"/d/g\"); true", &["open", "move", "create"]),
+    changes("file-system/move", "mv(p + \"/d\", p + \"/new\"); true", &["open", "read", "move", "create"]),
+    changes("file-system/make-symlink", "ln([ln::symbolic], \"f\", p + \"/new\"); true", &["open", "create"]),
+    changes("file-system/make-symlink", "ln([ln::symbolic, ln::force], \"g\", p + \"/l\"); true", &["open", "create", "delete"]),
+    changes("file-system/make-link", "ln(p + \"/f\", p + \"/new\"); true", &["open", "move", "create"]),
+    looks("file-system/read-link", "readlink(p + \"/l\") == \"f\"", &["open", "read"]),
+    looks("file-system/[method]file.metadata", file!("f.metadata().file_size() == 8"), &["open", "stat"]),
+    changes("file-system/[method]file.set-permissions", file!("f.chmod(0o600); true"), &["open", "chmod"]),
+    changes(
+        "file-system/[method]file.set-owner",
+        file!("f.set_ownership(SetOwnershipOptions().user(me).build()); true"),
+        &["open", "chown"],
+    ),
+    changes(
+        "file-system/[method]file.truncate",
+        file!("f.truncate(TruncateOptions().size(3).build()); true"),
+        &["open", "write"],
+    ),
+    changes(
+        "file-system/[method]file.allocate",
+        file!("f.fallocate(FallocateOptions().length(1).format(SizeUnit::KIBIBYTES).build()); true"),
+        &["open", "write"],
+    ),
+    changes("file-system/[method]file.remove", file!("f.delete(DeleteFileOptions().build()); true"), &["open", "delete"]),
+    looks("file-system/[method]file.sha256", "sha256(p + \"/f\").len() == 64", &["open", "read"]),
+    looks("file-system/[method]file.printable-strings", file!("f.extract_strings() == []"), &["open", "read"]),
+    looks(
+        "file-system/[method]file.read-gzip-lines",
+        gzip!("z.read_gzip_lines(ReadLinesOptions().count(1).build()) == [\"one\"]"),
+        &["open", "read"],
+    ),
+    looks(
+        "file-system/[method]file.search-gzip",
+        gzip!("z.search_gzip(\"w\", SearchGzipOptions().build())[0].line_number == 2"),
+        &["open", "read"],
+    ),
+    looks("file-system/[method]file.gzip-info", gzip!("z.gzip_info().uncompressed_size_bytes == 8"), &["open", "read"]),
+    changes(
+        "file-system/[method]file.compress-gzip",
+        gzip!("f.compress_gzip(z, CompressGzipOptions().build()); true"),
+        &["open", "read", "write"],
+    ),
+    changes(
+        "file-system/[method]file.copy",
+        gzip!("f.copy(z, CopyFileOptions().force(true).build()); true"),
+        &["open", "read", "write"],
+    ),
     changes("file-system/remove", "rm(p + \"/f\"); true", &["open", "delete"]),
     changes("file-system/remove", "rm([rm::force], p + \"/f\"); true", &["open", "delete"]),
     changes("file-system/remove", "rm([rm::recursive], p + \"/d\"); true", &["open", "read", "delete"]),
 ];
 
-/// Everything in a directory, with content and time of last change.
-type Tree = BTreeMap<String, (Option<String>, SystemTime)>;
+/// Everything in a directory, with content, and times of last modification and last change of what is known of it.
+type Tree = BTreeMap<String, (Option<Vec<u8>>, SystemTime, (i64, i64))>;
 
 fn tree(directory: &str) -> Tree {
     let mut all = Tree::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
         let (path, metadata) = (entry.path().to_str().unwrap().to_owned(), entry.metadata().unwrap());
-        let content = metadata.is_file().then(|| std::fs::read_to_string(&path).unwrap());
+        let content = metadata.is_file().then(|| std::fs::read(&path).unwrap());
         if metadata.is_dir() {
             all.extend(tree(&path));
         }
-        all.insert(path, (content, metadata.modified().unwrap()));
+        all.insert(path, (content, metadata.modified().unwrap(), (metadata.ctime(), metadata.ctime_nsec())));
     }
     all
 }
+
+/// `one\ntwo\n`, compressed.
+const GZIP: &[u8] = &[31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 203, 207, 75, 229, 42, 41, 207, 231, 2, 0, 230, 11, 186, 18, 8, 0, 0, 0];
 
 /// A fresh tree, a while ago: a time that is set to now is another time.
 fn case() -> Case {
     let case = Case::new();
     case.file("in/f", "one\ntwo\n");
     case.file("in/d/g", "x");
+    std::fs::write(case.path("in/z"), GZIP).unwrap();
+    symlink("f", case.path("in/l")).unwrap();
     let before = SystemTime::now() - std::time::Duration::from_secs(3600);
     for name in ["in/f", "in/d/g", "in/d", "in"] {
         std::fs::File::open(case.path(name)).unwrap().set_modified(before).unwrap();
@@ -143,7 +218,13 @@ fn case() -> Case {
 fn run(case: &Case, row: &Row, actions: &[&str]) -> rex_tests::Ran {
     let policy =
         if actions.is_empty() { "forbid(principal, action, resource);".to_owned() } else { case.permit(actions, &["in"]) };
-    case.run_with(row.script, &policy, &["--args-json", &json!({ "p": case.path("in") }).to_string()])
+    case.run_with(row.script, &policy, &["--args-json", &arguments(case)])
+}
+
+fn arguments(case: &Case) -> String {
+    // Who owns a file may give it to itself, root or not.
+    let me = std::fs::metadata(case.path("in")).unwrap().uid().to_string();
+    json!({ "p": case.path("in"), "me": me }).to_string()
 }
 
 #[test]
@@ -199,7 +280,7 @@ fn every_function_is_denied_where_the_policy_permits_another_directory() {
         case.dir("in-not");
         let before = tree(&case.path("in"));
         let policy = case.permit(row.actions, &["in-not", "i", "other"]);
-        let options = ["--args-json", &json!({ "p": case.path("in") }).to_string()];
+        let options = ["--args-json", &arguments(&case)];
         case.run_with(row.script, &policy, &options).expect_code(3);
         assert_eq!(tree(&case.path("in")), before, "{}: {}", row.function, row.script);
     }

@@ -9,6 +9,7 @@ mod lexical;
 mod limits;
 mod links;
 mod memory;
+mod moving;
 mod names;
 mod policies;
 mod races;

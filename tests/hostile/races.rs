@@ -1,6 +1,6 @@
 //! Somebody else changes the tree while a script works in it.
 
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
@@ -36,6 +36,7 @@ fn case() -> (Case, String) {
     let case = Case::new();
     case.file("in/d/f", "public");
     case.file("in/file", "public");
+    case.file("in/source", "public");
     case.file("secret/f", SECRET);
     symlink("../secret", case.path("in/link")).unwrap();
     symlink("../secret/f", case.path("in/file_link")).unwrap();
@@ -46,6 +47,8 @@ fn case() -> (Case, String) {
 #[track_caller]
 fn secret_is_untouched(case: &Case) {
     assert_eq!(case.content("secret/f").as_deref(), Some(SECRET));
+    let metadata = std::fs::metadata(case.path("secret/f")).unwrap();
+    assert_eq!((metadata.mode() & 0o111, metadata.nlink()), (0, 1));
     let names: Vec<_> = std::fs::read_dir(case.path("secret")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["f"]);
 }
@@ -99,6 +102,14 @@ fn writing_through_what_becomes_a_link_never_reaches_the_secret() {
         ("write([write::replace], base + \"/file\", \"x\")", "in/file", "in/file_link"),
         ("write(base + `/d/new${n}`, \"x\")", "in/d", "in/link"),
         ("touch(base + `/d/new${n}`)", "in/d", "in/link"),
+        ("cp([cp::force], base + \"/source\", base + \"/d/f\")", "in/d", "in/link"),
+        ("cp([cp::force], base + \"/source\", base + \"/file\")", "in/file", "in/file_link"),
+        ("cp(base + \"/source\", base + `/d/new${n}`)", "in/d", "in/link"),
+        ("mv(base + `/d/f`, base + `/out${n}`)", "in/d", "in/link"),
+        ("ln(base + \"/source\", base + `/d/new${n}`)", "in/d", "in/link"),
+        ("ln([ln::symbolic], \"x\", base + `/d/new${n}`)", "in/d", "in/link"),
+        ("chmod(0o777, base + \"/d/f\")", "in/d", "in/link"),
+        ("chmod(0o777, base + \"/file\")", "in/file", "in/file_link"),
         ("mkdir(base + `/d/new${n}`)", "in/d", "in/link"),
         ("mkdir([mkdir::parents], base + `/d/new${n}/er`)", "in/d", "in/link"),
     ] {

@@ -17,6 +17,9 @@ pub const LOOKING: &[(&str, &str)] = &[
     ("tail", "tail(p)"),
     ("tail from", "tail([tail::from(1)], p)"),
     ("wc", "wc(p)"),
+    ("stat", "stat(p)"),
+    ("sha256", "sha256(p)"),
+    ("du", "du(p)"),
     ("open", "DirConfig().path(p).build().open(OpenDirOptions().build()).list_entries()"),
     ("open following", "DirConfig().path(p).build().open(OpenDirOptions().follow_symlinks(true).build()).list_entries()"),
 ];
@@ -26,6 +29,8 @@ pub const CHANGING: &[(&str, &str)] = &[
     ("write", "write(p, \"changed\")"),
     ("write replacing", "write([write::replace], p, \"changed\")"),
     ("touch", "touch(p)"),
+    ("chmod", "chmod(0o700, p)"),
+    ("chown", "chown(\"0\", p)"),
     ("mkdir", "mkdir(p)"),
     ("mkdir parents", "mkdir([mkdir::parents], p)"),
     ("open creating", "DirConfig().path(p).build().open(OpenDirOptions().create(true).build())"),

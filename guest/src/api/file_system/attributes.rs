@@ -229,9 +229,8 @@ fn user_and_group(owner: &str) -> (Option<&str>, Option<&str>) {
     ((!user.is_empty()).then_some(user), (!group.is_empty()).then_some(group))
 }
 
-/// Changes an object, and with it what is below; links are left alone there. What cannot be changed below is told in the log.
+/// Changes an object, and before it what is below; links are left alone there. What cannot be changed below is told in the log.
 fn change(path: &str, recursive: bool, change: impl Fn(&str) -> Result<(), file_system::Error>) -> ApiResult<()> {
-    answer(change(path))?;
     if recursive {
         tree::walk(&DirHandle::open(path, OpenDirFlags::empty())?, &mut |entry| {
             if !entry.is_symlink() {
@@ -240,7 +239,7 @@ fn change(path: &str, recursive: bool, change: impl Fn(&str) -> Result<(), file_
             Ok(())
         })?;
     }
-    Ok(())
+    answer(change(path))
 }
 
 fn mode(permissions: i64) -> ApiResult<u32> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rhai::{Array, Dynamic, Map};
 
 use super::attributes::Metadata;
-use super::handle::{DirHandle, FileHandle};
+use super::handle::{DirEntry, DirHandle, FileHandle};
 use super::tree::or_skip;
 use super::{answer, integer, natural};
 use crate::api::flag::{Flags, Shape, register_flags};
@@ -117,15 +117,15 @@ impl<'o> Usage<'o> {
             total: Sum::default(),
             largest: None,
         };
-        let mut open = vec![usage.enter(root.clone(), 0, &metadata)?];
+        let mut open = vec![usage.enter(root.clone(), 0, &metadata, root.entries()?)?];
         while let Some(mut current) = open.pop() {
             if let Some(dir) = current.below.pop() {
                 let depth = current.depth + 1;
                 open.push(current);
                 let Some(metadata) = or_skip(Metadata::of_path(&dir.path(), false))? else { continue };
                 if options.one_file_system != Some(true) || metadata.device() == usage.device {
-                    let entered = usage.enter(dir, depth, &metadata)?;
-                    open.push(entered);
+                    let entries = or_skip(dir.entries())?.unwrap_or_default();
+                    open.push(usage.enter(dir, depth, &metadata, entries)?);
                 }
                 continue;
             }
@@ -139,10 +139,9 @@ impl<'o> Usage<'o> {
     }
 
     /// Counts the files of a directory, and finds the directories in it.
-    fn enter(&mut self, dir: DirHandle, depth: u64, metadata: &Metadata) -> ApiResult<Open> {
+    fn enter(&mut self, dir: DirHandle, depth: u64, metadata: &Metadata, entries: Vec<(String, DirEntry)>) -> ApiResult<Open> {
         let apparent = self.options.apparent_size == Some(true);
         let mut open = Open { depth, sum: Sum { bytes: metadata.bytes(apparent), objects: 1 }, below: Vec::new(), dir };
-        let Some(entries) = or_skip(open.dir.entries())? else { return Ok(open) };
         for (_, child) in entries {
             if child.is_dir() {
                 open.below.extend(or_skip(child.open_as_dir(OpenDirFlags::empty()))?);
