@@ -5,6 +5,7 @@ mod errors;
 mod handles;
 mod language;
 mod quick_start;
+mod text;
 
 use rex_tests::{Case, Ran};
 use serde_json::{Value, json};

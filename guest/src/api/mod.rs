@@ -7,6 +7,7 @@ pub(crate) mod flag;
 pub(crate) mod log;
 pub(crate) mod options;
 pub(crate) mod sequence;
+pub(crate) mod text;
 
 use rhai::Map;
 
@@ -18,6 +19,7 @@ pub(crate) fn register(registrar: &mut Registrar) {
     clock::register(registrar);
     sequence::register(registrar);
     file_system::register(registrar);
+    text::register(registrar);
     // Results are maps already. Scripts written for the native peer turn them into maps.
     registrar.function("to_map", |map: Map| map);
 }

@@ -4,6 +4,7 @@ mod attributes;
 mod command;
 mod compressed;
 mod handle;
+mod text;
 mod transfer;
 mod tree;
 mod usage;
@@ -56,6 +57,12 @@ pub(super) fn register(registrar: &mut Registrar) {
     transfer::register(registrar);
     usage::register(registrar);
     compressed::register(registrar);
+    text::register(registrar);
+}
+
+/// The whole text of a file, as `cat` gives it.
+pub(super) fn read(path: &str) -> ApiResult<String> {
+    command::open(path)?.read()
 }
 
 /// Turns what the host answered into what a function of the API gives.
