@@ -5,6 +5,7 @@ mod errors;
 mod handles;
 mod language;
 mod quick_start;
+mod search;
 mod text;
 
 use rex_tests::{Case, Ran};

@@ -8,6 +8,7 @@ mod text;
 mod transfer;
 mod tree;
 mod usage;
+mod walk;
 
 pub(crate) use handle::DirEntry;
 
@@ -58,6 +59,7 @@ pub(super) fn register(registrar: &mut Registrar) {
     usage::register(registrar);
     compressed::register(registrar);
     text::register(registrar);
+    walk::register(registrar);
 }
 
 /// The whole text of a file, as `cat` gives it.
