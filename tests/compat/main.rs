@@ -2,6 +2,7 @@
 
 mod commands;
 mod errors;
+mod formats;
 mod handles;
 mod language;
 mod quick_start;

@@ -4,6 +4,7 @@ pub(crate) mod clock;
 pub(crate) mod constant;
 pub(crate) mod file_system;
 pub(crate) mod flag;
+pub(crate) mod format;
 pub(crate) mod log;
 pub(crate) mod options;
 pub(crate) mod sequence;
@@ -20,6 +21,7 @@ pub(crate) fn register(registrar: &mut Registrar) {
     sequence::register(registrar);
     file_system::register(registrar);
     text::register(registrar);
+    format::register(registrar);
     // Results are maps already. Scripts written for the native peer turn them into maps.
     registrar.function("to_map", |map: Map| map);
 }
