@@ -144,3 +144,20 @@ fn position(position: Position) -> Option<script::Position> {
     let to_u32 = |number: usize| u32::try_from(number).ok();
     Some(script::Position { line: position.line().and_then(to_u32)?, column: position.position().and_then(to_u32).unwrap_or(0) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::rex::host::types::{Denial, Failure};
+
+    #[test]
+    fn what_the_operating_system_refuses_is_no_denial() {
+        let text = String::from;
+        let (principal, action, resource, reason) = (text("root"), text("open"), text("/x"), text("no policy permits it"));
+        let denied = Error::Denied(Denial { decision: 1, principal, action, resource, reason });
+        let refused = Error::Failed(Failure { kind: ErrorKind::PermissionDenied, message: String::new() });
+        assert!(is_denial(&from_host(FILE_SYSTEM_KINDS, denied)));
+        assert!(!is_denial(&from_host(FILE_SYSTEM_KINDS, refused)));
+        assert!(!is_denial(&invalid_arguments(FILE_SYSTEM_KINDS, "")));
+    }
+}
