@@ -98,6 +98,18 @@ impl Registrar<'_> {
         self.host_functions.entry(name).or_default().push(N);
         self.engine.register_fn(name, function);
     }
+
+    /// Registers a function that the native peer lacks. A script's own function of that name takes its place: scripts of the peer have
+    /// had to write theirs, and have to run as they are.
+    pub(crate) fn addition<A: 'static, const N: usize, const X: bool, R, const F: bool>(
+        &mut self,
+        name: &'static str,
+        function: impl RhaiNativeFunc<A, N, X, R, F> + 'static,
+    ) where
+        R: Clone + 'static,
+    {
+        self.engine.register_fn(name, function);
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +145,15 @@ mod tests {
             assert!(compile(source).unwrap_err().contains("redefine"), "{source}");
         }
         assert_eq!(compile("fn cat(a, b, c, d) { 1 } fn mine(x) { x }"), Ok(()));
+    }
+
+    #[test]
+    fn a_script_may_have_its_own_form_of_what_the_peer_lacks() {
+        let run = |source| Language::new().run(source, &mut Scope::new()).unwrap().as_int().unwrap();
+        assert_eq!(
+            run("fn head(path) { 1 } fn sort(values) { 2 } fn parse_csv(text) { 3 } head(0) + sort([]) + parse_csv(``)"),
+            6
+        );
     }
 
     #[test]

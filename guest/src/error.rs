@@ -13,6 +13,9 @@ pub(crate) type ApiResult<T> = Result<T, Box<EvalAltResult>>;
 /// The module of constants that a file system error's `kind` is one of.
 pub(crate) const FILE_SYSTEM_KINDS: &str = "IoErrorKind";
 
+/// The module of constants that the `kind` of an error in a text's form is one of.
+pub(crate) const COMMON_KINDS: &str = "CommonUtilsErrorKind";
+
 /// The key under which an error map keeps the host's number for it.
 const CAUSE: &str = "cause";
 
@@ -59,7 +62,13 @@ pub(crate) fn from_host(source: &'static str, error: Error) -> Box<EvalAltResult
             (excess.kind, excess.message)
         }
     };
-    fill(map, source, kind, message)
+    fill(map, source, kind_name(kind), message)
+}
+
+/// Whether the policy denied it, and not the operating system.
+pub(crate) fn is_denial(error: &EvalAltResult) -> bool {
+    let EvalAltResult::ErrorRuntime(thrown, _) = error else { return false };
+    thrown.read_lock::<Map>().is_some_and(|map| map.contains_key("action"))
 }
 
 /// Whether the host denied an operation, or tried it and failed, as opposed to a limit that more of the same would reach again.
@@ -88,11 +97,16 @@ fn error_map(error: &EvalAltResult) -> Option<Map> {
 
 /// An error of the guest's own making, for arguments that no host call can be made with.
 pub(crate) fn invalid_arguments(source: &'static str, message: impl Into<String>) -> Box<EvalAltResult> {
-    fill(Map::new(), source, ErrorKind::InvalidArguments, message.into())
+    of_kind(source, kind_name(ErrorKind::InvalidArguments), message)
 }
 
-fn fill(mut map: Map, source: &'static str, kind: ErrorKind, message: String) -> Box<EvalAltResult> {
-    map.insert("kind".into(), Dynamic::from(Constant::new(source, kind_name(kind))));
+/// An error of the guest's own making, of a kind of its source.
+pub(crate) fn of_kind(source: &'static str, kind: &'static str, message: impl Into<String>) -> Box<EvalAltResult> {
+    fill(Map::new(), source, kind, message.into())
+}
+
+fn fill(mut map: Map, source: &'static str, kind: &'static str, message: String) -> Box<EvalAltResult> {
+    map.insert("kind".into(), Dynamic::from(Constant::new(source, kind)));
     map.insert("message".into(), message.into());
     map.insert("source".into(), source.into());
     Box::new(EvalAltResult::ErrorRuntime(map.into(), Position::NONE))
@@ -129,4 +143,21 @@ pub(crate) fn to_host(error: &EvalAltResult, fault: Fault) -> ScriptError {
 fn position(position: Position) -> Option<script::Position> {
     let to_u32 = |number: usize| u32::try_from(number).ok();
     Some(script::Position { line: position.line().and_then(to_u32)?, column: position.position().and_then(to_u32).unwrap_or(0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::rex::host::types::{Denial, Failure};
+
+    #[test]
+    fn what_the_operating_system_refuses_is_no_denial() {
+        let text = String::from;
+        let (principal, action, resource, reason) = (text("root"), text("open"), text("/x"), text("no policy permits it"));
+        let denied = Error::Denied(Denial { decision: 1, principal, action, resource, reason });
+        let refused = Error::Failed(Failure { kind: ErrorKind::PermissionDenied, message: String::new() });
+        assert!(is_denial(&from_host(FILE_SYSTEM_KINDS, denied)));
+        assert!(!is_denial(&from_host(FILE_SYSTEM_KINDS, refused)));
+        assert!(!is_denial(&invalid_arguments(FILE_SYSTEM_KINDS, "")));
+    }
 }

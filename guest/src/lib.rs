@@ -48,7 +48,8 @@ impl Script for Component {
             let value = language.run(&source, &mut scope)?;
             Ok(Value {
                 text: value::text(&value),
-                json: value::to_json(&value).map_err(|reason| error::plain(Fault::Runtime, reason))?,
+                json: value::to_json(&value)
+                    .map_err(|reason| error::plain(Fault::Runtime, format!("The result cannot be JSON: {reason}")))?,
             })
         })
     }

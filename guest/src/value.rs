@@ -10,7 +10,7 @@ use crate::api::constant::Constant;
 use crate::api::file_system::DirEntry;
 
 /// Arrays and maps in arrays and maps, at most, in a value that becomes JSON.
-const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 /// As the language prints it, with the names of constants; nothing for `()`.
 pub(crate) fn text(value: &Dynamic) -> String {
@@ -51,7 +51,12 @@ impl fmt::Display for Text<'_> {
 
 /// The value as JSON. What JSON cannot say becomes text: numbers that are not finite, characters, functions, handles.
 pub(crate) fn to_json(value: &Dynamic) -> Result<String, String> {
-    serde_json::to_string(&Json { value, depth: 0 }).map_err(|error| format!("The result cannot be JSON: {error}"))
+    serde_json::to_string(&Json { value, depth: 0 }).map_err(|error| error.to_string())
+}
+
+/// A JSON text as a value. The error has its place.
+pub(crate) fn from_json(text: &str) -> Result<Dynamic, serde_json::Error> {
+    serde_json::from_str::<Parsed>(text).map(|value| value.0)
 }
 
 /// The members of a JSON object, in order.
@@ -67,7 +72,7 @@ pub(crate) fn from_json_object(text: &str) -> Result<Vec<(String, Dynamic)>, Str
                 }
                 fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
                     let mut members = Vec::new();
-                    while let Some((name, Argument(value))) = access.next_entry()? {
+                    while let Some((name, Parsed(value))) = access.next_entry()? {
                         members.push((name, value));
                     }
                     Ok(members)
@@ -125,10 +130,10 @@ impl Serialize for Json<'_> {
     }
 }
 
-/// A value given as an argument. The variables of a script start as JSON says, with integers in 64 bits.
-struct Argument(Dynamic);
+/// A value that JSON gives. The variables of a script start as JSON says, with integers in 64 bits.
+struct Parsed(Dynamic);
 
-impl<'de> Deserialize<'de> for Argument {
+impl<'de> Deserialize<'de> for Parsed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Any;
         impl<'de> Visitor<'de> for Any {
@@ -158,20 +163,20 @@ impl<'de> Deserialize<'de> for Argument {
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Dynamic, A::Error> {
                 let mut array = rhai::Array::new();
-                while let Some(Argument(element)) = access.next_element()? {
+                while let Some(Parsed(element)) = access.next_element()? {
                     array.push(element);
                 }
                 Ok(array.into())
             }
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Dynamic, A::Error> {
                 let mut map = Map::new();
-                while let Some((name, Argument(member))) = access.next_entry::<String, _>()? {
+                while let Some((name, Parsed(member))) = access.next_entry::<String, _>()? {
                     map.insert(name.into(), member);
                 }
                 Ok(map.into())
             }
         }
-        deserializer.deserialize_any(Any).map(Argument)
+        deserializer.deserialize_any(Any).map(Parsed)
     }
 }
 

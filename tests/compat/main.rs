@@ -3,9 +3,12 @@
 mod attributes;
 mod commands;
 mod errors;
+mod formats;
 mod handles;
 mod language;
 mod quick_start;
+mod search;
+mod text;
 mod transfer;
 
 use rex_tests::{Case, Ran};

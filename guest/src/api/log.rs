@@ -17,6 +17,11 @@ pub(super) fn register(registrar: &mut Registrar) {
     registrar.engine.on_debug(|message, _, position| write(Level::Debug, position, message));
 }
 
+/// Tells the reader of the report what a function left out.
+pub(crate) fn warn(position: Position, message: &str) {
+    write(Level::Warn, position, message);
+}
+
 fn write(level: Level, position: Position, message: &str) {
     let line = position.line().and_then(|line| u32::try_from(line).ok()).unwrap_or(0);
     log::write(level, line, message);

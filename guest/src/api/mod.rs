@@ -4,9 +4,11 @@ pub(crate) mod clock;
 pub(crate) mod constant;
 pub(crate) mod file_system;
 pub(crate) mod flag;
+pub(crate) mod format;
 pub(crate) mod log;
 pub(crate) mod options;
 pub(crate) mod sequence;
+pub(crate) mod text;
 
 use rhai::Map;
 
@@ -18,6 +20,8 @@ pub(crate) fn register(registrar: &mut Registrar) {
     clock::register(registrar);
     sequence::register(registrar);
     file_system::register(registrar);
+    text::register(registrar);
+    format::register(registrar);
     // Results are maps already. Scripts written for the native peer turn them into maps.
     registrar.function("to_map", |map: Map| map);
 }

@@ -189,31 +189,31 @@ fn register_metadata(registrar: &mut Registrar) {
 fn register_commands(registrar: &mut Registrar) {
     use Shape::Plain;
 
-    registrar.function("stat", |path: &str| -> ApiResult<Map> { Ok(Metadata::of_path(path, true)?.to_map()) });
+    registrar.addition("stat", |path: &str| -> ApiResult<Map> { Ok(Metadata::of_path(path, true)?.to_map()) });
     register_flags(registrar, "chmod", &[(&["recursive", "R"], Plain)]);
-    registrar.function("chmod", |permissions: i64, path: &str| {
+    registrar.addition("chmod", |permissions: i64, path: &str| {
         let permissions = mode(permissions)?;
         change(path, false, |path| file_system::set_permissions(path, permissions))
     });
-    registrar.function("chmod", |flags: Array, permissions: i64, path: &str| {
+    registrar.addition("chmod", |flags: Array, permissions: i64, path: &str| {
         let permissions = mode(permissions)?;
         let recursive = Flags::of("chmod", flags)?.has("recursive");
         change(path, recursive, |path| file_system::set_permissions(path, permissions))
     });
     register_flags(registrar, "chown", &[(&["recursive", "R"], Plain)]);
-    registrar.function("chown", |owner: &str, path: &str| {
+    registrar.addition("chown", |owner: &str, path: &str| {
         let (user, group) = user_and_group(owner);
         chown(path, user, group, false)
     });
-    registrar.function("chown", |flags: Array, owner: &str, path: &str| {
+    registrar.addition("chown", |flags: Array, owner: &str, path: &str| {
         let (user, group) = user_and_group(owner);
         chown(path, user, group, Flags::of("chown", flags)?.has("recursive"))
     });
-    registrar.function("sha256", |path: &str| {
+    registrar.addition("sha256", |path: &str| {
         let file = FileHandle::open(path, OpenFileFlags::READ | OpenFileFlags::FOLLOW)?;
         answer(file.host().sha256())
     });
-    registrar.function("sha256", |file: &mut FileHandle| answer(file.host().sha256()));
+    registrar.addition("sha256", |file: &mut FileHandle| answer(file.host().sha256()));
 }
 
 fn chown(path: &str, user: Option<&str>, group: Option<&str>, recursive: bool) -> ApiResult<()> {

@@ -69,7 +69,8 @@ pub(super) fn register(registrar: &mut Registrar) {
     });
 }
 
-fn open(path: &str) -> ApiResult<FileHandle> {
+/// Opens a file for reading, as the shell-like functions do.
+pub(super) fn open(path: &str) -> ApiResult<FileHandle> {
     FileHandle::open(path, OpenFileFlags::READ | OpenFileFlags::FOLLOW)
 }
 

@@ -4,9 +4,11 @@ mod attributes;
 mod command;
 mod compressed;
 mod handle;
+mod text;
 mod transfer;
 mod tree;
 mod usage;
+mod walk;
 
 pub(crate) use handle::DirEntry;
 
@@ -56,6 +58,13 @@ pub(super) fn register(registrar: &mut Registrar) {
     transfer::register(registrar);
     usage::register(registrar);
     compressed::register(registrar);
+    text::register(registrar);
+    walk::register(registrar);
+}
+
+/// The whole text of a file, as `cat` gives it.
+pub(super) fn read(path: &str) -> ApiResult<String> {
+    command::open(path)?.read()
 }
 
 /// Turns what the host answered into what a function of the API gives.

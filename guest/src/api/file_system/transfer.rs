@@ -103,8 +103,8 @@ fn register_commands(registrar: &mut Registrar) {
     });
 
     register_flags(registrar, "ln", &[(&["symbolic", "s"], Plain), (&["force", "f"], Plain)]);
-    registrar.function("ln", |target: &str, path: &str| answer(file_system::make_link(target, path)));
-    registrar.function("ln", |flags: Array, target: &str, path: &str| {
+    registrar.addition("ln", |target: &str, path: &str| answer(file_system::make_link(target, path)));
+    registrar.addition("ln", |flags: Array, target: &str, path: &str| {
         let flags = Flags::of("ln", flags)?;
         match (flags.has("symbolic"), flags.has("force")) {
             (true, force) => answer(file_system::make_symlink(target, path, force)),
@@ -114,7 +114,7 @@ fn register_commands(registrar: &mut Registrar) {
             }
         }
     });
-    registrar.function("readlink", |path: &str| answer(file_system::read_link(path)));
+    registrar.addition("readlink", |path: &str| answer(file_system::read_link(path)));
 }
 
 fn move_to(source: &str, target: &str, options: &MoveOptions) -> ApiResult<()> {

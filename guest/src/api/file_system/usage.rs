@@ -84,7 +84,7 @@ struct Open {
     depth: u64,
     sum: Sum,
     /// Directories in it that are still to be counted.
-    below: Vec<DirHandle>,
+    below: Vec<DirEntry>,
 }
 
 /// What is found while a tree is walked.
@@ -119,9 +119,10 @@ impl<'o> Usage<'o> {
         };
         let mut open = vec![usage.enter(root.clone(), 0, &metadata, root.entries()?)?];
         while let Some(mut current) = open.pop() {
-            if let Some(dir) = current.below.pop() {
+            if let Some(entry) = current.below.pop() {
                 let depth = current.depth + 1;
                 open.push(current);
+                let Some(dir) = or_skip(entry.open_as_dir(OpenDirFlags::empty()))? else { continue };
                 let Some(metadata) = or_skip(Metadata::of_path(&dir.path(), false))? else { continue };
                 if options.one_file_system != Some(true) || metadata.device() == usage.device {
                     let entries = or_skip(dir.entries())?.unwrap_or_default();
@@ -144,7 +145,7 @@ impl<'o> Usage<'o> {
         let mut open = Open { depth, sum: Sum { bytes: metadata.bytes(apparent), objects: 1 }, below: Vec::new(), dir };
         for (_, child) in entries {
             if child.is_dir() {
-                open.below.extend(or_skip(child.open_as_dir(OpenDirFlags::empty()))?);
+                open.below.push(child);
                 continue;
             }
             let Some(metadata) = or_skip(Metadata::of_path(&child.path(), false))? else { continue };
