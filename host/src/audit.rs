@@ -166,7 +166,7 @@ impl Audit {
             Reason::Permitted(ids) => ("allow", ids.as_slice()),
             Reason::Forbidden(ids) => ("deny", ids.as_slice()),
             Reason::Failed(_) => ("deny_by_error", [].as_slice()),
-            Reason::NotPermitted => ("deny", [].as_slice()),
+            Reason::NotPermitted | Reason::Guarded(_) | Reason::Unnamed(_) => ("deny", [].as_slice()),
         };
         self.write(Line::Decision {
             number: record.number,

@@ -220,3 +220,37 @@ fn handles_as_results_do_no_harm() {
         assert!(ran.report.get("result").is_some(), "{script}: {ran:?}");
     }
 }
+
+#[test]
+fn find() {
+    let case = Case::new();
+    for (name, size) in [("a.log", 10), ("b.LOG", 2000), ("d/c.log", 3000), ("d/e/f.txt", 5)] {
+        case.file(&format!("in/{name}"), "x".repeat(size));
+    }
+    std::os::unix::fs::symlink("..", case.path("in/d/up")).unwrap();
+    let find = |options: &str| {
+        let script = format!(
+            "let d = DirConfig().path(p).build().open(OpenDirOptions().build());
+             let all = []; d.find(FindOptions(){options}.build(), |entry| all.push(entry.name)); all.sort(); all"
+        );
+        crate::value(&case, &script)
+    };
+    for (options, names) in [
+        ("", vec!["a.log", "b.LOG", "c.log", "d", "e", "f.txt", "up"]),
+        (".name(\"*.log\")", vec!["a.log", "c.log"]),
+        (".iname(\"*.log\")", vec!["a.log", "b.LOG", "c.log"]),
+        (".regex(\"^[ab]\\\\.\")", vec!["a.log", "b.LOG"]),
+        (".name(\"*.*\").negate_name(true)", vec!["d", "e", "up"]),
+        (".max_depth(1)", vec!["a.log", "b.LOG", "d"]),
+        (".min_depth(2).max_depth(2)", vec!["c.log", "e", "up"]),
+        (".size_range(SizeRange::min_only(2, SizeUnit::KILOBYTES))", vec!["b.LOG", "c.log"]),
+        (".size_range(SizeRange::between(6, 2000, SizeUnit::BYTES))", vec!["a.log", "b.LOG"]),
+        (".size_range(SizeRange::max_only(5, SizeUnit::BYTES))", vec!["f.txt"]),
+        (".follow_symlinks(true).name(\"up\")", vec!["up"]),
+    ] {
+        assert_eq!(find(options), serde_json::json!(names), "{options}");
+    }
+    let two = "let d = DirConfig().path(p).build().open(OpenDirOptions().build());
+        d.find(FindOptions().name(\"a\").regex(\"b\").build(), |e| 1)";
+    crate::run(&case, two).expect_code(1);
+}

@@ -14,8 +14,8 @@ use wit_parser::Resolve;
 struct Row {
     /// `interface/function`, as the contract names it.
     function: &'static str,
-    /// Gives `true` once it has worked. `p` is a directory with the file `f`, the link `l` to it, the same compressed as `z`, and the
-    /// directory `d`, which has the file `g`. `me` is the number of their owner.
+    /// Gives `true` once it has worked. `p` is a directory with the file `f`, the link `l` to it, the same compressed as `z` and in an archive as `a`, and
+    /// the directory `d`, which has the file `g`. `me` is the number of their owner.
     script: &'static str,
     /// What it asks for, all of it.
     actions: &'static [&'static str],
@@ -93,7 +93,11 @@ const MATRIX: &[Row] = &[
         dir!("d.open_file(\"new\", OpenFileOptions().create(true).build()); true"),
         &["open", "create"],
     ),
-    looks("file-system/[method]dir.entries", dir!("d.list_entries().keys() == [\"d\", \"f\", \"l\", \"z\"]"), &["open", "read"]),
+    looks(
+        "file-system/[method]dir.entries",
+        dir!("d.list_entries().keys() == [\"a\", \"d\", \"f\", \"l\", \"z\"]"),
+        &["open", "read"],
+    ),
     looks("file-system/[static]file.open", "cat(p + \"/f\") == \"one\\ntwo\\n\"", &["open", "read"]),
     changes("file-system/[static]file.open", "write(p + \"/new\", \"x\"); true", &["open", "create", "write"]),
     looks("file-system/[method]file.path", file!("f.path == p + \"/f\""), &["open"]),
@@ -167,6 +171,14 @@ const MATRIX: &[Row] = &[
     ),
     looks("file-system/[method]file.gzip-info", gzip!("z.gzip_info().uncompressed_size_bytes == 8"), &["open", "read"]),
     changes(
+        "file-system/[method]file.extract",
+        gzip!(
+            "let a = d.open_file(\"a\", OpenFileOptions().read(true).build()); \
+             a.extract_archive(d, ExtractArchiveOptions().build()); true"
+        ),
+        &["open", "read", "write", "create"],
+    ),
+    changes(
         "file-system/[method]file.compress-gzip",
         gzip!("f.compress_gzip(z, CompressGzipOptions().build()); true"),
         &["open", "read", "write"],
@@ -207,6 +219,9 @@ fn case() -> Case {
     case.file("in/f", "one\ntwo\n");
     case.file("in/d/g", "x");
     std::fs::write(case.path("in/z"), GZIP).unwrap();
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_path_with_name(case.path("in/f"), "new/f").unwrap();
+    std::fs::write(case.path("in/a"), archive.into_inner().unwrap()).unwrap();
     symlink("f", case.path("in/l")).unwrap();
     let before = SystemTime::now() - std::time::Duration::from_secs(3600);
     for name in ["in/f", "in/d/g", "in/d", "in"] {

@@ -1,10 +1,12 @@
 //! What a hostile script, a hostile neighbour on the machine and a careless policy may try. README.md says which line of the
 //! checklist each test is for.
 
+mod archives;
 mod bombs;
 mod checklist;
 mod existence;
 mod forgery;
+mod guards;
 mod lexical;
 mod limits;
 mod links;

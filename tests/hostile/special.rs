@@ -166,9 +166,8 @@ fn a_socket_is_no_file() {
     case.dir("in");
     let path = case.path("in/socket");
     let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    for (name, kind) in
-        attempt(&case, LOOKING.iter().copied().chain([("write", "write(p, \"x\")")]), &path, &permit_in(&case, "in"))
-    {
+    let opening = LOOKING.iter().copied().filter(|(name, _)| *name != "stat");
+    for (name, kind) in attempt(&case, opening.chain([("write", "write(p, \"x\")")]), &path, &permit_in(&case, "in")) {
         assert_eq!(kind, "EntryTypeMismatchError", "{name}");
     }
 }

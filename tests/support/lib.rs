@@ -37,8 +37,11 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests stand in the project's root")
 }
 
-/// A policy under which everything is permitted that has no statement against it.
-pub const PERMIT_ALL: &str = "permit(principal, action, resource);";
+/// A policy under which everything is permitted that has no statement and no guard against it.
+pub const PERMIT_ALL: &str = "permit(principal, action, resource);
+permit(principal, action, resource in file_system::Dir::\"/proc\");
+permit(principal, action, resource in file_system::Dir::\"/sys\");
+permit(principal, action, resource in file_system::Dir::\"/dev\");";
 
 /// A directory of a test's own, and runs of Rex in it.
 pub struct Case {

@@ -1,5 +1,6 @@
 //! `rex-runner -s … -p …`
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -36,7 +37,10 @@ pub(super) fn prepare(input: &InputArguments, limits: Limits, audit: Destination
     };
     let text = input.policy().map_err(rejected)?;
     // Either takes some milliseconds. No script starts before both are there.
-    let policy = thread::Builder::new().name("policy".to_owned()).spawn(move || Policy::parse(&text));
+    let policy = thread::Builder::new().name("policy".to_owned()).spawn({
+        let own = own_files(&audit);
+        move || Policy::parse_guarding(&text, own)
+    });
     let script = input.script().map_err(rejected)?;
     let arguments = input.arguments().map_err(rejected)?;
     let runner = Runner::new().map_err(|error| Outcome::HostFailed(error.to_string()));
@@ -46,6 +50,20 @@ pub(super) fn prepare(input: &InputArguments, limits: Limits, audit: Destination
         .map_err(|_| Outcome::HostFailed("the policy could not be read; this is a fault of the host".to_owned()))?
         .map_err(|error| Outcome::Invalid(format!("the policy {} is not valid: {error}", input.policy_name())))?;
     Ok((runner?, Job { script, arguments, policy: Arc::new(policy), limits, audit }))
+}
+
+/// This program's file and the decision record, under their canonical paths.
+fn own_files(audit: &Destination) -> Vec<String> {
+    let record = match audit {
+        Destination::File(path) => path.canonicalize().ok().or_else(|| {
+            // It is made when the run begins.
+            let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Some(above.canonicalize().ok()?.join(path.file_name()?))
+        }),
+        Destination::Report | Destination::StandardError => None,
+    };
+    let program = std::env::current_exe().and_then(|path| path.canonicalize()).ok();
+    [program, record].into_iter().flatten().filter_map(|path| path.into_os_string().into_string().ok()).collect()
 }
 
 impl InputArguments {

@@ -71,6 +71,17 @@ impl FileSystem {
         match target.into_resource() {}
     }
 
+    pub fn create_with(
+        &self,
+        target: Permit<Create, Vacancy>,
+        _: u32,
+        _: Option<i64>,
+        _: &mut dyn Read,
+        _: &RunClock,
+    ) -> Result<Arc<Object>, Error> {
+        match target.into_resource() {}
+    }
+
     pub fn rename(&self, source: Permit<Move, With<Arc<Object>>>, _: Destination, _: &RunClock) -> Result<(), Error> {
         match *source.into_resource().0 {}
     }

@@ -8,6 +8,7 @@ use cedar_policy::{
     RestrictedExpression,
 };
 
+use super::guard;
 use super::index::{Candidates, Index};
 use super::{Action, EntityType, Policy};
 use crate::platform::parent;
@@ -69,6 +70,10 @@ pub enum Reason {
     Failed(Vec<String>),
     /// No statement permits it.
     NotPermitted,
+    /// A guard stands before it that the policy has not given up.
+    Guarded(&'static str),
+    /// It is in this special file system, and no statement that permits it names that.
+    Unnamed(&'static str),
 }
 
 impl std::fmt::Display for Reason {
@@ -78,6 +83,8 @@ impl std::fmt::Display for Reason {
             Self::Forbidden(ids) => write!(formatter, "forbidden by {}", ids.join(", ")),
             Self::Failed(errors) => write!(formatter, "the policy could not be evaluated: {}", errors.join(", ")),
             Self::NotPermitted => formatter.write_str("no policy permits it"),
+            Self::Guarded(name) => write!(formatter, "the built-in guard `{name}` forbids it"),
+            Self::Unnamed(root) => write!(formatter, "no policy that names {root}, or something in it, permits it"),
         }
     }
 }
@@ -91,8 +98,8 @@ const CEDAR_STACK: usize = 2 << 20;
 enum Question {
     /// About this resource, under these circumstances.
     One(Action, EntityType, String, Facts),
-    /// About any resource of the same [`Candidates::shape`].
-    Alike(Action, EntityType, (Vec<usize>, Vec<usize>)),
+    /// About any resource of the same [`Candidates::shape`], in the same special file system if in any.
+    Alike(Action, EntityType, Option<&'static str>, (Vec<usize>, Vec<usize>)),
 }
 
 /// Asks one policy for one principal, and remembers the answers.
@@ -122,9 +129,12 @@ impl Decider {
     /// The policy's answer. Any doubt is a denial.
     pub fn decide(&mut self, request: Request<'_>) -> Arc<Decision> {
         let policy = Arc::clone(&self.policy);
+        if let Some(name) = policy.guards.forbids(request.action, request.id) {
+            return Arc::new(Decision { allowed: false, reason: Reason::Guarded(name) });
+        }
         let candidates = policy.index.candidates(request.action, request.kind, request.id);
         let question = match candidates.shape() {
-            Some(shape) => Question::Alike(request.action, request.kind, shape),
+            Some(shape) => Question::Alike(request.action, request.kind, guard::special(request.id), shape),
             None => Question::One(request.action, request.kind, request.id.to_owned(), request.facts.clone()),
         };
         if let Some(known) = self.answers.get(&question) {
@@ -154,6 +164,12 @@ impl Decider {
         match response.decision() {
             // Cedar goes on without a statement that failed. It may have been the one that forbids.
             _ if !errors.is_empty() => Decision { allowed: false, reason: Reason::Failed(errors) },
+            Answer::Allow
+                if let Some(root) = guard::special(request.id)
+                    && !response.diagnostics().reason().any(|id| policy.index.names_special(id, root)) =>
+            {
+                Decision { allowed: false, reason: Reason::Unnamed(root) }
+            }
             Answer::Allow => Decision { allowed: true, reason: Reason::Permitted(ids()) },
             Answer::Deny => {
                 let ids = ids();
@@ -252,6 +268,30 @@ mod tests {
             @id("secrets") forbid(principal, action == file_system::Action::"read", resource) when { resource.path like "/srv/*" };"#;
         assert_eq!(decide(policy, READ).reason, Reason::Forbidden(vec!["secrets".to_owned()]));
         assert!(decide(policy, Request { id: "/etc/x", ..READ }).allowed);
+    }
+
+    /// A permit for everything was not meant to be one for the memory of processes and the disks themselves.
+    #[test]
+    fn a_special_file_system_is_permitted_by_name() {
+        let all = "permit(principal, action, resource);";
+        for id in ["/proc/version", "/proc", "/sys/kernel/x", "/dev/sda"] {
+            let decision = decide(all, Request { id, ..READ });
+            assert!(matches!(decision.reason, Reason::Unnamed(_)) && !decision.allowed, "{id}: {decision:?}");
+        }
+        let named = format!("{all} permit(principal, action, resource) when {{ resource in file_system::Dir::\"/proc/sys\" }};");
+        assert!(decide(&named, Request { id: "/proc/sys/kernel/ostype", ..READ }).allowed);
+        assert!(!decide(&named, Request { id: "/proc/version", ..READ }).allowed);
+        let like =
+            "permit(principal, action == file_system::Action::\"read\", resource) when { resource.path like \"/dev/null\" };";
+        assert!(decide(like, Request { id: "/dev/null", ..READ }).allowed);
+    }
+
+    #[test]
+    fn a_guard_is_stronger_than_any_permit() {
+        let write = Request { action: Action::Write, id: "/root/.ssh/authorized_keys", ..READ };
+        assert_eq!(decide("permit(principal, action, resource);", write).reason, Reason::Guarded("ssh"));
+        assert!(decide("@unguard(\"ssh\") permit(principal, action, resource);", write).allowed);
+        assert!(decide("permit(principal, action, resource);", Request { action: Action::Read, ..write }).allowed);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use cedar_policy::{
     ResourceConstraint,
 };
 
+use super::guard;
 use super::schema::{Action, EntityType};
 use crate::platform::parent;
 
@@ -25,6 +26,8 @@ pub(super) struct Index {
     actions: HashMap<Action, Entity>,
     /// What the statements are called, where they have an `@id`. Cedar would parse the word anew for each look.
     names: HashMap<PolicyId, String>,
+    /// The special file systems that a statement names, where it names any.
+    special: HashMap<PolicyId, Vec<&'static str>>,
 }
 
 /// The statements that one action concerns.
@@ -87,12 +90,23 @@ impl Index {
         let type_names: HashMap<_, _> =
             EntityType::ALL.iter().filter_map(|kind| Some((*kind, kind.name().parse().ok()?))).collect();
 
-        let mut index = Self { buckets: HashMap::new(), directories: HashMap::new(), type_names, actions, names: HashMap::new() };
+        let mut index = Self {
+            buckets: HashMap::new(),
+            directories: HashMap::new(),
+            type_names,
+            actions,
+            names: HashMap::new(),
+            special: HashMap::new(),
+        };
         let members = Members::new(&index.actions, schema_actions);
         let mut anchors = HashMap::new();
         for statement in set.policies() {
             if let Some(name) = statement.annotation("id") {
                 index.names.insert(statement.id().clone(), name.to_owned());
+            }
+            let special = guard::names(statement);
+            if !special.is_empty() {
+                index.special.insert(statement.id().clone(), special);
             }
             for literal in statement.entity_literals() {
                 if literal.type_name().namespace() == "file_system" && literal.type_name().basename() == "Dir" {
@@ -126,6 +140,11 @@ impl Index {
     /// What a statement is called.
     pub(super) fn name(&self, id: &PolicyId) -> String {
         self.names.get(id).cloned().unwrap_or_else(|| id.to_string())
+    }
+
+    /// Whether a statement names this special file system.
+    pub(super) fn names_special(&self, id: &PolicyId, root: &str) -> bool {
+        self.special.get(id).is_some_and(|named| named.contains(&root))
     }
 
     /// The action with the groups that it is in.

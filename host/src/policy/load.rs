@@ -4,6 +4,7 @@ use cedar_policy::entities_errors::EntitiesError;
 use cedar_policy::{ParseErrors, Policy as Statement, PolicySet, SchemaError, ValidationMode, ValidationWarning, Validator};
 use miette::Diagnostic;
 
+use super::guard::{ANNOTATION, GUARDS, Guards};
 use super::index::Index;
 use super::schema;
 use crate::limits::MAX_POLICY_BYTES;
@@ -16,6 +17,7 @@ const MAX_FAULTS: usize = 10;
 #[derive(Debug)]
 pub struct Policy {
     pub(super) index: Index,
+    pub(super) guards: Guards,
     digest: String,
 }
 
@@ -53,6 +55,12 @@ pub enum PolicyError {
         "the policy has a template (`?principal` or `?resource`), and templates cannot be linked here: name the entity instead"
     )]
     Template,
+    /// A guard is given up that does not exist.
+    #[error(
+        "there is no guard {0:?} that `@{ANNOTATION}` could give up: there are {names}",
+        names = GUARDS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    )]
+    Guard(String),
     /// The built-in schema is broken.
     #[error("the built-in schema cannot be used: {0}")]
     Schema(#[from] Box<SchemaError>),
@@ -62,13 +70,23 @@ pub enum PolicyError {
 }
 
 impl Policy {
-    /// Parses and validates strictly. A warning that a statement can never apply counts as an error: it is a typing mistake, and
-    /// Cedar would run without the statement.
+    /// Parses and validates strictly, for a host without files of its own that scripts could reach.
     ///
     /// # Errors
     ///
     /// See [`PolicyError`].
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        Self::parse_guarding(text, Vec::new())
+    }
+
+    /// Parses and validates strictly. `own` are the canonical paths of the host's own files, which scripts may not change unless the policy
+    /// gives that guard up. A warning that a statement can never apply counts as an error: it is a typing mistake, and
+    /// Cedar would run without the statement.
+    ///
+    /// # Errors
+    ///
+    /// See [`PolicyError`].
+    pub fn parse_guarding(text: &str, own: Vec<String>) -> Result<Self, PolicyError> {
         if text.len() > MAX_POLICY_BYTES {
             return Err(PolicyError::TooLarge);
         }
@@ -81,6 +99,7 @@ impl Policy {
         if set.is_empty() {
             return Err(PolicyError::Empty);
         }
+        let guards = Guards::new(&set, own).map_err(PolicyError::Guard)?;
         let schema = schema::schema()?;
         let index = Index::new(&set, &schema.action_entities().map_err(Box::new)?);
         let verdict = Validator::new(schema).validate(&set, ValidationMode::Strict);
@@ -96,7 +115,7 @@ impl Policy {
         if !faults.is_empty() {
             return Err(PolicyError::Invalid(faults));
         }
-        Ok(Self { index, digest: crate::audit::digest(text.as_bytes()) })
+        Ok(Self { index, guards, digest: crate::audit::digest(text.as_bytes()) })
     }
 
     /// SHA-256 of the text, in hexadecimal.
@@ -184,6 +203,11 @@ mod tests {
     fn a_statement_that_can_never_apply_is_refused() {
         let message = error(r#"forbid(principal, action == file_system::Action::"write", resource is file_system::Dir);"#);
         assert!(message.contains("line 1"), "{message}");
+    }
+
+    #[test]
+    fn a_mistyped_guard_is_refused() {
+        assert!(error("@unguard(\"sssh\") permit(principal, action, resource);").contains("accounts, ssh, loader"));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //!
 //! * [`schema`] is what a policy can speak of;
 //! * [`load`] refuses every policy that Cedar might read otherwise than its author meant;
+//! * [`guard`] is what no policy gives away by accident;
 //! * [`index`] finds the few statements that can matter to a request, which Cedar would look for one by one;
 //! * [`decide`] asks Cedar and explains the answer.
 
 pub mod decide;
+pub mod guard;
 mod index;
 mod load;
 pub mod schema;

@@ -248,7 +248,7 @@ fn mode(permissions: i64) -> ApiResult<u32> {
 }
 
 /// A size in bytes.
-fn bytes(name: &str, count: i64, unit: Option<Constant>) -> ApiResult<u64> {
+pub(super) fn bytes(name: &str, count: i64, unit: Option<Constant>) -> ApiResult<u64> {
     let unit = match unit {
         None => 1,
         Some(unit) => UNITS

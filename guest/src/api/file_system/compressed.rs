@@ -1,11 +1,12 @@
-//! Files that are compressed with gzip.
+//! Archives, and files that are compressed with gzip.
 
-use rhai::{Array, Map};
+use rhai::{Array, Map, Position};
 
-use super::handle::{FileHandle, ReadLinesOptions, match_map};
+use super::handle::{DirHandle, FileHandle, ReadLinesOptions, match_map};
 use super::{answer, array, integer};
+use crate::api::log;
 use crate::api::options::options;
-use crate::bindings::rex::host::file_system::{GzipSearchOptions, MatchLine};
+use crate::bindings::rex::host::file_system::{ExtractFlags, GzipSearchOptions, MatchLine};
 use crate::engine::Registrar;
 use crate::error::{ApiResult, FILE_SYSTEM_KINDS, invalid_arguments};
 
@@ -17,12 +18,32 @@ options! {
 }
 
 options! {
+    ExtractArchiveOptions { preserve_permissions: bool, preserve_ownership: bool, preserve_timestamps: bool }
+}
+
+options! {
     SearchGzipOptions { exclude_pattern: String, case_insensitive: bool, max_results: i64 }
 }
 
 pub(super) fn register(registrar: &mut Registrar) {
     CompressGzipOptions::register(registrar);
     SearchGzipOptions::register(registrar);
+    ExtractArchiveOptions::register(registrar);
+    registrar.function(
+        "extract_archive",
+        |file: &mut FileHandle, into: DirHandle, options: ExtractArchiveOptions| -> ApiResult<()> {
+            let kept = [
+                (options.preserve_permissions != Some(false), ExtractFlags::PERMISSIONS),
+                (options.preserve_ownership == Some(true), ExtractFlags::OWNERSHIP),
+                (options.preserve_timestamps != Some(false), ExtractFlags::TIMESTAMPS),
+            ];
+            let flags = kept.into_iter().filter(|(kept, _)| *kept).fold(ExtractFlags::empty(), |all, (_, flag)| all | flag);
+            for name in answer(file.host().extract(into.host(), flags))? {
+                log::warn(Position::NONE, &format!("skipped: {name} is neither a file nor a directory"));
+            }
+            Ok(())
+        },
+    );
     registrar.function("compress_gzip", |file: &mut FileHandle, target: FileHandle, options: CompressGzipOptions| {
         let level = options.level.unwrap_or(LEVEL);
         let level = u32::try_from(level)

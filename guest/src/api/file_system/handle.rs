@@ -122,6 +122,11 @@ impl DirHandle {
         self.0.path()
     }
 
+    /// What the host knows it by.
+    pub(super) fn host(&self) -> &Dir {
+        &self.0
+    }
+
     /// The path of an entry, by its plain name.
     pub(super) fn join(&self, name: &str) -> ApiResult<String> {
         if name.is_empty() || name.contains('/') || matches!(name, "." | "..") {
@@ -189,6 +194,10 @@ impl DirEntry {
     fn open_as_file(&self, options: &OpenFileOptions) -> ApiResult<FileHandle> {
         answer(self.dir.open_file(&self.entry.name, options.flags(), options.permissions()?))
             .map(|file| FileHandle(Rc::new(file)))
+    }
+
+    pub(super) fn kind_of(&self) -> EntryType {
+        self.entry.kind
     }
 
     pub(super) fn is_symlink(&self) -> bool {

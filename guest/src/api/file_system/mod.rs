@@ -3,6 +3,7 @@
 mod attributes;
 mod command;
 mod compressed;
+mod find;
 mod handle;
 mod text;
 mod transfer;
@@ -58,6 +59,7 @@ pub(super) fn register(registrar: &mut Registrar) {
     transfer::register(registrar);
     usage::register(registrar);
     compressed::register(registrar);
+    find::register(registrar);
     text::register(registrar);
     walk::register(registrar);
 }

@@ -172,15 +172,20 @@ fn draw(path: &str, walk: impl Iterator<Item = ApiResult<Step>>) -> ApiResult<St
 }
 
 /// A pattern for names, in the syntax of the native peer.
-struct NamePattern(Pattern);
+pub(super) struct NamePattern(Pattern);
 
 impl NamePattern {
-    fn new(pattern: &str) -> ApiResult<Self> {
+    pub(super) fn new(pattern: &str) -> ApiResult<Self> {
         let refuse = |reason: String| invalid_arguments(FILE_SYSTEM_KINDS, format!("the pattern cannot be used: {reason}"));
         if pattern.len() > MAX_PATTERN {
             return Err(refuse(format!("it has {} bytes, and may have {MAX_PATTERN}", pattern.len())));
         }
         Pattern::new(pattern).map(Self).map_err(|error| refuse(format!("{} (position {})", error.msg, error.pos + 1)))
+    }
+
+    /// The name alone.
+    pub(super) fn matches_name(&self, name: &str, options: MatchOptions) -> bool {
+        self.0.matches_with(name, options)
     }
 
     /// The name alone, as in the peer; a pattern with `/` in it also the path, where `*` and `?` stay within a name.

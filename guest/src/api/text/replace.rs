@@ -28,7 +28,8 @@ pub(crate) fn replace(text: &str, old: &str, new: &str, how: How) -> ApiResult<S
     })
 }
 
-fn compile(pattern: &str) -> ApiResult<Regex> {
+/// A pattern, ready to be searched for.
+pub(crate) fn compile(pattern: &str) -> ApiResult<Regex> {
     if pattern.len() > MAX_PATTERN {
         return Err(invalid(format!("the pattern has {} bytes, and may have {MAX_PATTERN}", pattern.len())));
     }

@@ -1,5 +1,6 @@
 //! `rex:host/file-system`.
 
+mod archive;
 mod attributes;
 mod compressed;
 mod text;
@@ -17,8 +18,8 @@ use crate::platform::{AbsolutePath, Kind, Links, Listing, Located, Name, Object,
 use crate::policy::EntityType;
 use crate::policy::EntityType::{Dir, File};
 use crate::sandbox::bindings::rex::host::file_system::{
-    CopyFlags, Entry, EntryType, GzipInfo, GzipSearchOptions, Host, HostDir, HostFile, LineSelection, MatchLine, Metadata,
-    MoveFlags, OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions, TextCounts, WriteMode,
+    CopyFlags, Entry, EntryType, ExtractFlags, GzipInfo, GzipSearchOptions, Host, HostDir, HostFile, LineSelection, MatchLine,
+    Metadata, MoveFlags, OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions, TextCounts, WriteMode,
 };
 use crate::sandbox::bindings::rex::host::types::ErrorKind;
 
@@ -557,6 +558,13 @@ impl HostFile for State {
     fn gzip_info(&mut self, handle: Resource<FileHandle>) -> Answer<GzipInfo> {
         let permit = self.readable(&handle)?;
         compressed::info(self, &permit)
+    }
+
+    fn extract(&mut self, handle: Resource<FileHandle>, into: Resource<DirHandle>, options: ExtractFlags) -> Answer<Vec<String>> {
+        let permit = self.readable(&handle)?;
+        let directory = self.table.get(&into).map_err(|error| Failure::Fatal(error.into()))?;
+        let (object, asked) = (Arc::clone(directory.permit.resource()), directory.asked.clone());
+        archive::extract(self, &permit, &object, &asked, options)
     }
 
     fn compress_gzip(&mut self, handle: Resource<FileHandle>, target: Resource<FileHandle>, level: u32) -> Answer<()> {

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::locate::{FileSystem, Object, kind, look};
 use super::reader::Reader;
-use super::transfer::{PRIVATE, fill};
+use super::transfer::{Haste, PRIVATE, fill};
 use crate::gate::{Create, Delete, Permit, Read, Write};
 use crate::limits::RunClock;
 use crate::platform::{Entry, Error, Kind, Listing, Vacancy};
@@ -106,7 +106,7 @@ impl Object {
             sys::fchmod(&*file, Mode::from_raw_mode(old.st_mode & 0o777)).map_err(io::Error::from)?;
             content(file)
         };
-        fill(&place.parent, PRIVATE, prepare, |name, file| {
+        fill(&place.parent, PRIVATE, Haste::Durable, prepare, |name, file| {
             clock.check()?;
             object.confirm()?;
             sys::renameat(&place.parent, name, &place.parent, &place.name).map_err(io::Error::from)?;

@@ -53,9 +53,41 @@ impl FileSystem {
             copy_content(source, file, clock)?;
             if preserve { keep(&old, file) } else { Ok(()) }
         };
-        fill(&vacancy.base, mode, content, |temporary, _| {
+        fill(&vacancy.base, mode, Haste::Quick, content, |temporary, _| {
             sys::renameat_with(&vacancy.base, temporary, &vacancy.base, name, RenameFlags::NOREPLACE)
                 .map_err(|errno| Error::Io(errno.into()))
+        })
+    }
+
+    /// Makes a file of what a stream holds, where nothing is. All of it is there, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says; something that came to be there meanwhile is an error too.
+    pub fn create_with(
+        &self,
+        target: Permit<Create, Vacancy>,
+        permissions: u32,
+        modified: Option<i64>,
+        content: &mut dyn Read,
+        clock: &RunClock,
+    ) -> Result<Arc<Object>, Error> {
+        let vacancy = target.into_resource();
+        let name = only_name(&vacancy)?;
+        let fill_in = |file: &mut File| {
+            io::copy(content, file)?;
+            clock.check()?;
+            if let Some(seconds) = modified {
+                let time = sys::Timespec { tv_sec: seconds, tv_nsec: 0 };
+                sys::futimens(&*file, &Timestamps { last_access: time, last_modification: time }).map_err(io::Error::from)?;
+            }
+            Ok(())
+        };
+        fill(&vacancy.base, Mode::from_raw_mode(permissions), Haste::Quick, fill_in, |temporary, file| {
+            sys::renameat_with(&vacancy.base, temporary, &vacancy.base, name, RenameFlags::NOREPLACE).map_err(io::Error::from)?;
+            let handle =
+                sys::openat(&self.descriptors, file.as_raw_fd().to_string(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+            self.object(handle.map_err(io::Error::from)?, Arc::clone(&vacancy.base), name).map(Arc::new)
         })
     }
 
@@ -176,7 +208,7 @@ fn across(object: &Arc<Object>, from: &Place, target: &Destination, clock: &RunC
         copy_all(&mut Reader { file: source, clock: clock.clone(), size }, file, clock)?;
         keep(&old, file)
     };
-    fill(base, PRIVATE, content, |temporary, _| {
+    fill(base, PRIVATE, Haste::Durable, content, |temporary, _| {
         let flags = if matches!(target, Destination::New(_)) { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
         sys::renameat_with(base, temporary, base, name, flags).map_err(|errno| Error::Io(errno.into()))
     })?;
@@ -184,10 +216,20 @@ fn across(object: &Arc<Object>, from: &Place, target: &Destination, clock: &RunC
     sys::unlinkat(&from.parent, &from.name, AtFlags::empty()).map_err(|errno| Error::Io(errno.into()))
 }
 
-/// Makes a temporary file, has it filled and synced, and has it put in its place. Nothing is left of it when something fails.
+/// Whether a crash right afterwards may lose the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// It may: the name is new, and what was copied is still where it came from.
+    Quick,
+    /// It may not: something else is lost with the operation.
+    Durable,
+}
+
+/// Makes a temporary file, has it filled, and has it put in its place. Nothing is left of it when something fails.
 pub(super) fn fill<T>(
     parent: &OwnedFd,
     mode: Mode,
+    haste: Haste,
     content: impl FnOnce(&mut File) -> Result<(), Error>,
     publish: impl FnOnce(&str, &File) -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -195,7 +237,7 @@ pub(super) fn fill<T>(
     let mut file = File::from(file);
     let published = content(&mut file)
         // Without this a crash could leave the name with no content.
-        .and_then(|()| file.sync_all().map_err(Error::Io))
+        .and_then(|()| if haste == Haste::Durable { file.sync_all().map_err(Error::Io) } else { Ok(()) })
         .and_then(|()| publish(&name, &file));
     if published.is_err() {
         discard(parent, &name);
