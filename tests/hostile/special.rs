@@ -17,7 +17,7 @@ fn magic_links_are_not_followed_whatever_the_policy_permits() {
     let mine = std::process::id();
     let task = std::fs::read_dir("/proc/self/task").unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
     for path in [
-        "/proc/self/root/etc/passwd",
+        "/proc/self/root/etc/hosts",
         "/proc/self/root",
         "/proc/self/root/",
         "/proc/self/cwd",
@@ -27,13 +27,13 @@ fn magic_links_are_not_followed_whatever_the_policy_permits() {
         "/proc/self/fd/3",
         "/dev/fd/0",
         "/dev/stdin",
-        "/proc/thread-self/root/etc/passwd",
+        "/proc/thread-self/root/etc/hosts",
         "/proc/thread-self/cwd",
-        "/proc/1/root/etc/passwd",
-        &format!("/proc/{mine}/root/etc/passwd"),
+        "/proc/1/root/etc/hosts",
+        &format!("/proc/{mine}/root/etc/hosts"),
         &format!("/proc/{mine}/cwd/Cargo.toml"),
         &format!("/proc/{mine}/exe"),
-        &format!("/proc/{mine}/task/{task}/root/etc/passwd"),
+        &format!("/proc/{mine}/task/{task}/root/etc/hosts"),
     ] {
         for (name, kind) in attempt(&case, LOOKING.iter().copied(), path, PERMIT_ALL) {
             // A link may be opened as the link that it is, which is no directory.
@@ -51,7 +51,7 @@ fn a_link_to_a_magic_link_is_not_followed_either() {
     let case = Case::new();
     case.dir("in");
     for (index, target) in
-        ["/proc/self/root/etc/passwd", "/proc/self/root", "/proc/self/exe", "/proc/self/fd/0", "/dev/stdin", "/proc/self/cwd/"]
+        ["/proc/self/root/etc/hosts", "/proc/self/root", "/proc/self/exe", "/proc/self/fd/0", "/dev/stdin", "/proc/self/cwd/"]
             .into_iter()
             .enumerate()
     {
