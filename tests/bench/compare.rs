@@ -1,5 +1,7 @@
 //! Runs Rex and AWS Rex side by side, in turns, and prints how their times compare. Nothing is judged: the numbers are.
 
+mod files;
+
 use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,12 +12,13 @@ use std::{env, fs};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
-const USAGE: &str = "usage: compare --peer FILE [--ours FILE] [--pairs COUNT] [--only NAME]... [--json]
+const USAGE: &str = "usage: compare --peer FILE [--ours FILE] [--pairs COUNT] [--only NAME]... [--files] [--json]
 
   --peer FILE    the binary of AWS Rex: `cargo install rex-runner --root DIR` makes DIR/bin/rex-runner
   --ours FILE    the binary of Rex; without it, the release build is made and used
   --pairs COUNT  how often each of the two runs each script, after one run that does not count [default: 11]
   --only NAME    this script, and no other but those that it is compared with; may be given again
+  --files        the work on many and on large files too, beside the shell's tools; takes 3 GB of the temporary directory
   --json         print JSON";
 
 /// Bytes of each file that is read.
@@ -25,12 +28,12 @@ fn main() -> Result<()> {
     let options = Options::parse(env::args().skip(1))?;
     let ours = options.ours.clone().map_or_else(build, Ok)?;
     let dir = tempfile::tempdir()?;
-    let workloads = Workload::all(&dir.path().canonicalize()?)?;
+    let workloads = Workload::all(&dir.path().canonicalize()?, options.files)?;
 
     let mut startups: HashMap<&str, Sample> = HashMap::new();
     let mut results = Vec::new();
     for workload in workloads.iter().filter(|workload| options.wants(workload)) {
-        let sample = workload.measure(&ours, &options.peer, options.pairs)?;
+        let (sample, beside) = workload.measure(&ours, &options.peer, options.pairs)?;
         let net = match workload.startup {
             Some(startup) => Some(sample.less(startups.get(startup).with_context(|| format!("{startup} was not measured"))?)),
             None => None,
@@ -41,11 +44,14 @@ fn main() -> Result<()> {
                 "script": workload.about,
                 "whole": sample.to_json(),
                 "without_startup": net.as_ref().map(Sample::to_json),
+                "beside_the_tool": beside.as_ref().map(Sample::to_json),
             }));
         } else {
             let net = net.map(|net| format!("{:<34}{net}\n", "  less start-up")).unwrap_or_default();
             let head = if startups.is_empty() { heading() } else { String::new() };
-            print(&format!("{head}{:<34}{sample}\n{net}", workload.name))?;
+            let tool = workload.tool.first().map(String::as_str).unwrap_or_default();
+            let beside = beside.map(|beside| format!("{:<34}{beside}\n", format!("  beside {tool}(1)"))).unwrap_or_default();
+            print(&format!("{head}{:<34}{sample}\n{net}{beside}", workload.name))?;
         }
         startups.insert(workload.name, sample);
     }
@@ -68,12 +74,13 @@ struct Options {
     ours: Option<PathBuf>,
     pairs: usize,
     only: Vec<String>,
+    files: bool,
     json: bool,
 }
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let (mut peer, mut ours, mut pairs, mut only, mut json) = (None, None, 11, Vec::new(), false);
+        let (mut peer, mut ours, mut pairs, mut only, mut files, mut json) = (None, None, 11, Vec::new(), false, false);
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().with_context(|| format!("{argument} needs a value\n{USAGE}"));
             match argument.as_str() {
@@ -81,12 +88,13 @@ impl Options {
                 "--ours" => ours = Some(PathBuf::from(value()?)),
                 "--pairs" => pairs = value()?.parse().context("--pairs")?,
                 "--only" => only.push(value()?),
+                "--files" => files = true,
                 "--json" => json = true,
                 _ => bail!("{argument} is unknown\n{USAGE}"),
             }
         }
         ensure!(pairs > 0, "--pairs has to be more than nothing");
-        Ok(Self { peer: peer.with_context(|| format!("--peer is missing\n{USAGE}"))?, ours, pairs, only, json })
+        Ok(Self { peer: peer.with_context(|| format!("--peer is missing\n{USAGE}"))?, ours, pairs, only, files, json })
     }
 
     /// Start-up is always measured: the others are told with and without it.
@@ -120,11 +128,15 @@ struct Workload {
     output: String,
     /// The workload whose time is taken off: nothing is done in it, under the same policy.
     startup: Option<&'static str>,
+    /// A tool of the shell that does the same, with its arguments.
+    tool: Vec<String>,
+    /// What the work makes, and what must not be there before it.
+    makes: Option<PathBuf>,
 }
 
 impl Workload {
     /// Writes all scripts, policies and files. A workload comes after its start-up.
-    fn all(root: &Path) -> Result<Vec<Self>> {
+    fn all(root: &Path, with_files: bool) -> Result<Vec<Self>> {
         const DISTINCT: usize = 10_000;
         const POLICIES: usize = 2_000;
         let at = root.display();
@@ -185,27 +197,75 @@ impl Workload {
                 policy: written.get(startup).cloned().context("every start-up has a policy")?,
                 output,
                 startup: (name != startup).then_some(startup),
+                tool: Vec::new(),
+                makes: None,
             })
         });
-        write.collect()
+        let mut all = write.collect::<Result<Vec<_>>>()?;
+        if with_files {
+            let policy = root.join("files.cedar");
+            let actions = file_actions(&["open", "read", "stat", "write", "create"]);
+            fs::write(&policy, format!("permit(principal, action in [{actions}], resource in file_system::Dir::\"{at}\");\n"))?;
+            for (number, work) in files::prepare(root)?.into_iter().enumerate() {
+                let script = root.join(format!("files{number}.rhai"));
+                fs::write(&script, &work.script)?;
+                all.push(Self {
+                    name: work.name,
+                    about: work.script.replace(&at.to_string(), "…"),
+                    script,
+                    policy: policy.clone(),
+                    output: work.output,
+                    startup: Some(one),
+                    tool: work.tool,
+                    makes: work.makes,
+                });
+            }
+        }
+        Ok(all)
     }
 
-    /// Runs both in turns.
-    fn measure(&self, ours: &Path, peer: &Path, pairs: usize) -> Result<Sample> {
-        let mut sample = Sample::default();
+    /// Runs both in turns, and the tool if there is one.
+    fn measure(&self, ours: &Path, peer: &Path, pairs: usize) -> Result<(Sample, Option<Sample>)> {
+        let (mut sample, mut beside) = (Sample::default(), Sample::default());
         for pair in 0..=pairs {
+            let tool = if self.tool.is_empty() { None } else { Some(self.run_tool()?) };
             let (ours, peer) = (self.run(ours)?, self.run(peer)?);
             // The first is for warming up.
             if pair > 0 {
                 sample.ours.push(ours);
                 sample.peer.push(peer);
+                beside.ours.push(ours);
+                beside.peer.extend(tool);
             }
         }
-        Ok(sample)
+        Ok((sample, (!self.tool.is_empty()).then_some(beside)))
+    }
+
+    /// Runs the tool. Returns how long it took, in milliseconds.
+    fn run_tool(&self) -> Result<f64> {
+        self.clear()?;
+        let (program, arguments) = self.tool.split_first().context("there is a tool")?;
+        let start = Instant::now();
+        let ran = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| format!("{program} cannot be run"))?;
+        let time = start.elapsed();
+        ensure!(ran.status.success(), "{program} failed: {}", String::from_utf8_lossy(&ran.stderr));
+        Ok(time.as_secs_f64() * 1e3)
+    }
+
+    fn clear(&self) -> Result<()> {
+        match &self.makes {
+            Some(path) if path.exists() => fs::remove_file(path).map_err(Into::into),
+            _ => Ok(()),
+        }
     }
 
     /// Runs one of them. Returns how long it took, in milliseconds.
     fn run(&self, binary: &Path) -> Result<f64> {
+        self.clear()?;
         let mut command = Command::new(binary);
         command.arg("-s").arg(&self.script).arg("-p").arg(&self.policy).args(["-o", "json"]);
         let start = Instant::now();
@@ -225,7 +285,8 @@ impl Workload {
     }
 }
 
-/// Times in milliseconds, in the order in which they were measured: those of one index are a pair.
+/// Times in milliseconds, in the order in which they were measured: those of one index are a pair. Where a tool was measured, it stands
+/// in the peer's place.
 #[derive(Default)]
 struct Sample {
     ours: Vec<f64>,

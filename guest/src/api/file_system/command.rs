@@ -89,15 +89,16 @@ fn ls(flags: &Flags, path: &str) -> ApiResult<Map> {
     let mut found = Map::new();
     let mut open = vec![(String::new(), DirHandle::open(path, OpenDirFlags::FOLLOW)?)];
     while let Some((prefix, dir)) = open.pop() {
-        for (name, entry) in dir.entries()? {
-            if name.starts_with('.') && !all {
+        for entry in dir.entries()? {
+            if entry.name().starts_with('.') && !all {
                 continue;
             }
-            let name = format!("{prefix}{name}");
+            // Most have no prefix, and a map's key takes a short text without an allocation.
+            let name = if prefix.is_empty() { entry.name().into() } else { format!("{prefix}{}", entry.name()).into() };
             if recursive && entry.is_dir() {
                 open.push((format!("{name}/"), entry.open_as_dir(OpenDirFlags::empty())?));
             }
-            found.insert(name.into(), Dynamic::from(entry));
+            found.insert(name, Dynamic::from(entry));
         }
     }
     Ok(found)

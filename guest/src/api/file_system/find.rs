@@ -97,12 +97,12 @@ impl Search {
     fn run(&self, dir: &DirHandle, found: &mut impl FnMut(&DirEntry) -> ApiResult<()>) -> ApiResult<()> {
         // Links can lead back to where the search has been.
         let mut seen = BTreeSet::from([dir.path()]);
-        let mut entries = dir.entries()?;
+        let mut entries: Vec<_> = dir.entries()?.collect();
         let mut depth = 1;
         let mut open: Vec<(DirEntry, u64)> = Vec::new();
         loop {
-            for (name, entry) in entries {
-                if depth >= self.min_depth && depth <= self.max_depth && self.matches(&name, &entry)? {
+            for entry in entries {
+                if depth >= self.min_depth && depth <= self.max_depth && self.matches(&entry)? {
                     found(&entry)?;
                 }
                 if depth < self.max_depth && (entry.is_dir() || (self.follow && entry.is_symlink())) {
@@ -115,7 +115,7 @@ impl Search {
         }
     }
 
-    fn below(&self, entry: &DirEntry, seen: &mut BTreeSet<String>) -> ApiResult<Vec<(String, DirEntry)>> {
+    fn below(&self, entry: &DirEntry, seen: &mut BTreeSet<String>) -> ApiResult<Vec<DirEntry>> {
         if entry.is_symlink() && !or_skip(Metadata::of_path(&entry.path(), true))?.is_some_and(|target| target.is_dir()) {
             return Ok(Vec::new());
         }
@@ -124,10 +124,11 @@ impl Search {
         if self.follow && !seen.insert(dir.path()) {
             return Ok(Vec::new());
         }
-        Ok(or_skip(dir.entries())?.unwrap_or_default())
+        Ok(or_skip(dir.entries())?.map(Iterator::collect).unwrap_or_default())
     }
 
-    fn matches(&self, name: &str, entry: &DirEntry) -> ApiResult<bool> {
+    fn matches(&self, entry: &DirEntry) -> ApiResult<bool> {
+        let name = entry.name();
         let named = match &self.name {
             NameTest::Any => true,
             NameTest::Glob(pattern, options) => pattern.matches_name(name, *options),

@@ -111,10 +111,10 @@ impl DirHandle {
         answer(Dir::open(path, flags)).map(|dir| Self(Rc::new(dir)))
     }
 
-    /// The entries by name.
-    pub(super) fn entries(&self) -> ApiResult<Vec<(String, DirEntry)>> {
-        let entries = answer(self.0.entries())?;
-        Ok(entries.into_iter().map(|entry| (entry.name.clone(), DirEntry { dir: Rc::clone(&self.0), entry })).collect())
+    /// The entries, ordered by name.
+    pub(super) fn entries(&self) -> ApiResult<impl Iterator<Item = DirEntry> + use<>> {
+        let dir = Rc::clone(&self.0);
+        Ok(answer(dir.entries())?.into_iter().map(move |entry| DirEntry { dir: Rc::clone(&dir), entry }))
     }
 
     /// The canonical path.
@@ -194,6 +194,11 @@ impl DirEntry {
     fn open_as_file(&self, options: &OpenFileOptions) -> ApiResult<FileHandle> {
         answer(self.dir.open_file(&self.entry.name, options.flags(), options.permissions()?))
             .map(|file| FileHandle(Rc::new(file)))
+    }
+
+    /// The plain name.
+    pub(super) fn name(&self) -> &str {
+        &self.entry.name
     }
 
     pub(super) fn kind_of(&self) -> EntryType {
@@ -292,7 +297,7 @@ pub(super) fn register(registrar: &mut Registrar) {
     });
     registrar.engine.register_get("path", |dir: &mut DirHandle| dir.0.path());
     registrar.function("list_entries", |dir: &mut DirHandle| -> ApiResult<Map> {
-        Ok(dir.entries()?.into_iter().map(|(name, entry)| (name.into(), rhai::Dynamic::from(entry))).collect())
+        Ok(dir.entries()?.map(|entry| (entry.name().into(), rhai::Dynamic::from(entry))).collect())
     });
     registrar.function("open_file", |dir: &mut DirHandle, name: &str, options: OpenFileOptions| dir.open_file(name, &options));
 

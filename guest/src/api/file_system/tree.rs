@@ -11,16 +11,16 @@ use crate::error::{ApiResult, is_denial_or_failure, message};
 /// be read is left out, and the log says so. Holds open the directories that have entries left, one on each level.
 pub(super) fn walk(dir: &DirHandle, visit: &mut impl FnMut(&DirEntry) -> ApiResult<()>) -> ApiResult<()> {
     let mut open = Vec::new();
-    let mut entries = dir.entries()?;
+    let mut entries: Vec<_> = dir.entries()?.collect();
     loop {
-        for (_, entry) in entries {
+        for entry in entries {
             visit(&entry)?;
             if entry.is_dir() {
                 open.push(entry);
             }
         }
         let Some(entry) = open.pop() else { return Ok(()) };
-        let below = entry.open_as_dir(OpenDirFlags::empty()).and_then(|dir| dir.entries());
+        let below = entry.open_as_dir(OpenDirFlags::empty()).and_then(|dir| Ok(dir.entries()?.collect()));
         entries = or_skip(below)?.unwrap_or_default();
     }
 }

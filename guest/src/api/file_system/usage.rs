@@ -117,7 +117,7 @@ impl<'o> Usage<'o> {
             total: Sum::default(),
             largest: None,
         };
-        let mut open = vec![usage.enter(root.clone(), 0, &metadata, root.entries()?)?];
+        let mut open = vec![usage.enter(root.clone(), 0, &metadata, root.entries()?.collect())?];
         while let Some(mut current) = open.pop() {
             if let Some(entry) = current.below.pop() {
                 let depth = current.depth + 1;
@@ -125,7 +125,7 @@ impl<'o> Usage<'o> {
                 let Some(dir) = or_skip(entry.open_as_dir(OpenDirFlags::empty()))? else { continue };
                 let Some(metadata) = or_skip(Metadata::of_path(&dir.path(), false))? else { continue };
                 if options.one_file_system != Some(true) || metadata.device() == usage.device {
-                    let entries = or_skip(dir.entries())?.unwrap_or_default();
+                    let entries = or_skip(dir.entries())?.map(Iterator::collect).unwrap_or_default();
                     open.push(usage.enter(dir, depth, &metadata, entries)?);
                 }
                 continue;
@@ -140,10 +140,10 @@ impl<'o> Usage<'o> {
     }
 
     /// Counts the files of a directory, and finds the directories in it.
-    fn enter(&mut self, dir: DirHandle, depth: u64, metadata: &Metadata, entries: Vec<(String, DirEntry)>) -> ApiResult<Open> {
+    fn enter(&mut self, dir: DirHandle, depth: u64, metadata: &Metadata, entries: Vec<DirEntry>) -> ApiResult<Open> {
         let apparent = self.options.apparent_size == Some(true);
         let mut open = Open { depth, sum: Sum { bytes: metadata.bytes(apparent), objects: 1 }, below: Vec::new(), dir };
-        for (_, child) in entries {
+        for child in entries {
             if child.is_dir() {
                 open.below.push(child);
                 continue;

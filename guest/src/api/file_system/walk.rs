@@ -83,8 +83,8 @@ fn list(position: Position, top: &str, below: &str, entry: &DirEntry) -> ApiResu
     }
 }
 
-fn items(entries: Vec<(String, DirEntry)>) -> Vec<Item<DirEntry>> {
-    entries.into_iter().map(|(name, entry)| Item { name, is_dir: entry.is_dir(), entry }).collect()
+fn items(entries: impl Iterator<Item = DirEntry>) -> Vec<Item<DirEntry>> {
+    entries.map(|entry| Item { name: entry.name().to_owned(), is_dir: entry.is_dir(), entry }).collect()
 }
 
 /// Something in a directory.
