@@ -308,7 +308,7 @@ fn actions() -> String {
     let asked: BTreeSet<_> = uses().into_iter().flat_map(|one| one.actions).collect();
     let mut table = String::from("| action | group | resource | context | asked for today |\n|---|---|---|---|---|\n");
     for (namespace, content) in schema() {
-        // By the schema's order within a namespace, whatever the order of its JSON.
+        // By name, whatever the order of the JSON.
         let actions: BTreeMap<_, _> = content["actions"].as_object().into_iter().flatten().collect();
         for (name, action) in actions {
             let Some(group) = action["memberOf"][0]["id"].as_str() else { continue };
