@@ -64,6 +64,12 @@ impl Language {
         self.engine.eval_ast_with_scope::<Dynamic>(scope, &ast).map_err(|error| error::to_host(&error, Fault::Runtime))
     }
 
+    /// What is registered on top of the language's own packages.
+    #[cfg(test)]
+    pub(crate) fn signatures(&self) -> Vec<String> {
+        self.engine.gen_fn_signatures(false)
+    }
+
     /// A script's function takes precedence over a native one of as many parameters, and, called as a method, over one with a parameter
     /// more.
     fn redefines_host_function(&self, name: &str, parameters: usize) -> bool {

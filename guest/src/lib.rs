@@ -10,6 +10,8 @@
 //! * [`error`] turns the host's errors into what a script can catch, and what it did not catch into the host's report.
 
 mod api;
+#[cfg(test)]
+mod checklist;
 mod engine;
 mod error;
 mod value;

@@ -61,6 +61,13 @@ macro_rules! gzip {
     };
 }
 
+mod composed;
+
+/// Every function of the contract, and what scripts make of them.
+fn rows() -> impl Iterator<Item = &'static Row> {
+    MATRIX.iter().chain(composed::COMPOSED)
+}
+
 const MATRIX: &[Row] = &[
     looks("log/write", "info(1); true", &[]),
     looks("clock/elapsed", "timestamp().elapsed >= 0.0", &[]),
@@ -260,7 +267,7 @@ fn every_function_of_the_contract_has_a_row() {
 
 #[test]
 fn every_function_works_with_what_it_asks_for_and_asks_for_nothing_else() {
-    for row in MATRIX {
+    for row in rows() {
         let case = case();
         let before = tree(&case.path("in"));
         let ran = run(&case, row, row.actions).expect_code(0);
@@ -274,7 +281,7 @@ fn every_function_works_with_what_it_asks_for_and_asks_for_nothing_else() {
 
 #[test]
 fn every_function_is_denied_and_does_nothing_when_one_action_is_missing() {
-    for row in MATRIX {
+    for row in rows() {
         for missing in row.actions {
             let case = case();
             let before = tree(&case.path("in"));
@@ -290,7 +297,7 @@ fn every_function_is_denied_and_does_nothing_when_one_action_is_missing() {
 /// The rights of one directory are not those of the next.
 #[test]
 fn every_function_is_denied_where_the_policy_permits_another_directory() {
-    for row in MATRIX.iter().filter(|row| !row.actions.is_empty()) {
+    for row in rows().filter(|row| !row.actions.is_empty()) {
         let case = case();
         case.dir("in-not");
         let before = tree(&case.path("in"));

@@ -8,6 +8,8 @@
 
 pub mod decide;
 pub mod guard;
+#[cfg(test)]
+mod guide;
 mod index;
 mod load;
 pub mod schema;
