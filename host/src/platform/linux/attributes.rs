@@ -22,6 +22,7 @@ impl Object {
     /// # Errors
     ///
     /// As the operating system says.
+    #[expect(clippy::useless_conversion, reason = "the types of these fields are others on other processors")]
     pub fn metadata(permit: &Permit<Stat, Arc<Self>>) -> Result<Metadata, Error> {
         let object = permit.resource();
         let status = sys::fstat(&object.handle).map_err(io::Error::from)?;

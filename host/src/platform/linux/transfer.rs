@@ -274,6 +274,7 @@ fn copy_all(source: &mut Reader, target: &mut File, clock: &RunClock) -> Result<
 }
 
 /// Gives a file the owner, the times and the permissions, but not the powers, of another.
+#[expect(clippy::useless_conversion, reason = "the types of these fields are others on other processors")]
 fn keep(old: &sys::Stat, file: &File) -> Result<(), Error> {
     let new = sys::fstat(file).map_err(io::Error::from)?;
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) {
