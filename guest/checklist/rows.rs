@@ -66,7 +66,7 @@ const COMMANDS: &[Row] = &[
     .names("cat", &["number", "n"]),
     row(
         &[("ls(path)", "ls(string)"), ("ls(flags, path)", "ls(array, string)")],
-        State::Differs("`recursive` works, and a link to a directory is listed as that directory"),
+        State::Differs("`long` and `recursive` work, and a link to a directory is listed as that directory"),
     )
     .names("ls", &["all", "a", "long", "l", "recursive", "R"]),
     row(

@@ -54,6 +54,9 @@ fn ls() {
     }
     for flag in ["long", "l"] {
         assert_eq!(keys(&format!("ls([ls::{flag}], p)")), json!(["a", "b", "d"]));
+        let known = value(&case, &format!("ls([ls::{flag}], p)"));
+        assert_eq!((&known["a"]["size"], &known["a"]["type"], &known["d"]["type"]), (&json!(0), &json!("FILE"), &json!("DIR")));
+        assert!(known["a"]["user"].is_string() && value(&case, "ls(p)")["a"]["user"].is_null());
     }
     for flag in ["recursive", "R"] {
         assert_eq!(keys(&format!("ls([ls::{flag}], p)")), json!(["a", "b", "d", "d/c", "d/e", "d/e/x"]));

@@ -7,6 +7,7 @@ mod checklist;
 mod existence;
 mod forgery;
 mod guards;
+mod hidden;
 mod lexical;
 mod limits;
 mod links;

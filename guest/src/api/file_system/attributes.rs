@@ -89,7 +89,7 @@ impl Metadata {
         self.known.device
     }
 
-    fn to_map(&self) -> Map {
+    pub(super) fn to_map(&self) -> Map {
         let known = &self.known;
         Map::from([
             ("type".into(), self.kind().name().into()),

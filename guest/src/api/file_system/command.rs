@@ -2,7 +2,9 @@
 
 use rhai::{Array, Dynamic, Map};
 
-use super::handle::{DirHandle, FileHandle, ReadLinesOptions};
+use super::attributes::Metadata;
+use super::handle::{DirEntry, DirHandle, FileHandle, ReadLinesOptions};
+use super::tree::or_skip;
 use super::{answer, array, integer, natural};
 use crate::api::flag::{Flags, Shape, register_flags};
 use crate::bindings::rex::host::file_system::{
@@ -83,9 +85,9 @@ fn cat(flags: &Flags, path: &str) -> ApiResult<String> {
     Ok(lines.map(|(index, line)| format!("{:>6}\t{line}", index + 1)).collect::<Vec<_>>().join("\n"))
 }
 
-/// Entries whose name begins with a dot only with `ls::all`, as in the peer; with `ls::recursive` by their path below the directory.
+/// Entries whose name begins with a dot only with `ls::all`, as in the peer; with `ls::long` with all that is known of each; with `ls::recursive` by their path below the directory.
 fn ls(flags: &Flags, path: &str) -> ApiResult<Map> {
-    let (all, recursive) = (flags.has("all"), flags.has("recursive"));
+    let (all, long, recursive) = (flags.has("all"), flags.has("long"), flags.has("recursive"));
     let mut found = Map::new();
     let mut open = vec![(String::new(), DirHandle::open(path, OpenDirFlags::FOLLOW)?)];
     while let Some((prefix, dir)) = open.pop() {
@@ -98,10 +100,17 @@ fn ls(flags: &Flags, path: &str) -> ApiResult<Map> {
             if recursive && entry.is_dir() {
                 open.push((format!("{name}/"), entry.open_as_dir(OpenDirFlags::empty())?));
             }
+            let entry = if long { with_details(entry)? } else { entry };
             found.insert(name, Dynamic::from(entry));
         }
     }
     Ok(found)
+}
+
+/// What cannot be looked at is listed without details, and the log says so.
+fn with_details(entry: DirEntry) -> ApiResult<DirEntry> {
+    let details = or_skip(Metadata::of_path(&entry.path(), false))?;
+    Ok(entry.with_details(details.map(|details| details.to_map())))
 }
 
 fn grep(flags: &Flags, pattern: &str, path: &str) -> ApiResult<Array> {

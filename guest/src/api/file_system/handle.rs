@@ -104,6 +104,8 @@ pub(super) struct FileHandle(Rc<File>);
 pub(crate) struct DirEntry {
     dir: Rc<Dir>,
     entry: Entry,
+    /// What a long listing tells besides.
+    details: Option<Map>,
 }
 
 impl DirHandle {
@@ -114,7 +116,7 @@ impl DirHandle {
     /// The entries, ordered by name.
     pub(super) fn entries(&self) -> ApiResult<impl Iterator<Item = DirEntry> + use<>> {
         let dir = Rc::clone(&self.0);
-        Ok(answer(dir.entries())?.into_iter().map(move |entry| DirEntry { dir: Rc::clone(&dir), entry }))
+        Ok(answer(dir.entries())?.into_iter().map(move |entry| DirEntry { dir: Rc::clone(&dir), entry, details: None }))
     }
 
     /// The canonical path.
@@ -220,12 +222,18 @@ impl DirEntry {
         entry_type(self.entry.kind)
     }
 
+    pub(super) fn with_details(self, details: Option<Map>) -> Self {
+        Self { details, ..self }
+    }
+
     pub(crate) fn to_map(&self) -> Map {
-        Map::from([
+        let mut map = self.details.clone().unwrap_or_default();
+        map.extend([
             ("name".into(), self.entry.name.clone().into()),
             ("type".into(), entry_type_name(self.entry.kind).into()),
             ("inode".into(), integer(self.entry.inode).into()),
-        ])
+        ]);
+        map
     }
 }
 
