@@ -82,7 +82,10 @@ fn encode(root: &Path, module: &[u8]) -> Result<Vec<u8>> {
 
 /// Calls the export `init` and keeps the memory as it is afterwards. It runs under a linker that traps on every import.
 async fn snapshot(component: &[u8]) -> Result<Vec<u8>> {
-    let engine = Engine::new(&Config::new())?;
+    let mut config = Config::new();
+    // The image of a copy-on-write memory is a sealed memfd, and a kernel that is moving its pages at the moment refuses the seal.
+    config.memory_init_cow(false);
+    let engine = Engine::new(&config)?;
     let mut store = Store::new(&engine, ());
     let snapshot = Wizer::new()
         .init_func("init")
