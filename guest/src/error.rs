@@ -1,5 +1,7 @@
 //! Errors on their way from the host to the script, and from the script to the host.
 
+use std::ops::Deref;
+
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
 use crate::api::constant::Constant;
@@ -67,8 +69,7 @@ pub(crate) fn from_host(source: &'static str, error: Error) -> Box<EvalAltResult
 
 /// Whether the policy denied it, and not the operating system.
 pub(crate) fn is_denial(error: &EvalAltResult) -> bool {
-    let EvalAltResult::ErrorRuntime(thrown, _) = error else { return false };
-    thrown.read_lock::<Map>().is_some_and(|map| map.contains_key("action"))
+    error_map(error).is_some_and(|map| map.contains_key("action"))
 }
 
 /// Whether the host denied an operation, or tried it and failed, as opposed to a limit that more of the same would reach again.
@@ -88,9 +89,9 @@ pub(crate) fn message(error: &EvalAltResult) -> String {
     message.unwrap_or_else(|| error.to_string())
 }
 
-fn error_map(error: &EvalAltResult) -> Option<Map> {
+fn error_map(error: &EvalAltResult) -> Option<impl Deref<Target = Map>> {
     match error {
-        EvalAltResult::ErrorRuntime(value, _) => value.clone().try_cast::<Map>(),
+        EvalAltResult::ErrorRuntime(thrown, _) => thrown.read_lock::<Map>(),
         _ => None,
     }
 }

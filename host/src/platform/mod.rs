@@ -14,7 +14,7 @@ mod system;
 
 use std::io;
 
-pub use path::{AbsolutePath, InvalidPath, Name, parent};
+pub use path::{AbsolutePath, InvalidPath, Name, is_in, parent};
 pub use system::{
     Destination, EXECUTES_IN_PLACE, FileSystem, Object, Reader, Vacancy, group_of_name, name_of_group, name_of_user,
     prepare_process, private, publish_executable, user_of_name,
@@ -29,6 +29,18 @@ pub enum Located {
     Found(std::sync::Arc<Object>),
     /// Nothing, and what would be there.
     Missing(Vacancy),
+}
+
+impl Located {
+    /// The canonical path of what is there, or of what would be.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        use crate::gate::Resource as _;
+        match self {
+            Self::Found(object) => object.path(),
+            Self::Missing(vacancy) => vacancy.describe().1,
+        }
+    }
 }
 
 /// The kind of an object.

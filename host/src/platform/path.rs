@@ -139,6 +139,13 @@ pub(super) fn join(directory: &str, name: &str) -> String {
     }
 }
 
+/// Whether a canonical path is a directory's own, or below it.
+#[must_use]
+pub fn is_in(path: &str, directory: &str) -> bool {
+    let below = path.strip_prefix(directory.trim_end_matches('/'));
+    below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+}
+
 /// The directory of a normal path; `/` for itself.
 #[must_use]
 pub fn parent(path: &str) -> &str {

@@ -5,6 +5,7 @@
 use cedar_policy::{Policy as Statement, PolicySet};
 
 use super::schema::Action;
+use crate::platform::is_in;
 
 /// The annotation by which a policy gives up a guard: `@unguard("ssh")` on any of its statements.
 pub const ANNOTATION: &str = "unguard";
@@ -118,10 +119,6 @@ pub(super) fn special(path: &str) -> Option<&'static str> {
 pub(super) fn names(statement: &Statement) -> Vec<&'static str> {
     let text = statement.to_string();
     SPECIAL.iter().filter(|root| text.contains(&format!("\"{root}\"")) || text.contains(&format!("\"{root}/"))).copied().collect()
-}
-
-fn is_in(path: &str, directory: &str) -> bool {
-    path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether an action leaves something behind that somebody else may use.

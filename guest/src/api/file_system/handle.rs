@@ -134,8 +134,7 @@ impl DirHandle {
         if name.is_empty() || name.contains('/') || matches!(name, "." | "..") {
             return Err(invalid_arguments(FILE_SYSTEM_KINDS, format!("{name:?} is no plain name")));
         }
-        let path = self.path();
-        Ok(if path == "/" { format!("/{name}") } else { format!("{path}/{name}") })
+        Ok(join(&self.path(), name))
     }
 
     /// Opens an entry that is a file.
@@ -213,9 +212,7 @@ impl DirEntry {
 
     /// The path, in the directory that was listed.
     pub(super) fn path(&self) -> String {
-        let path = self.dir.path();
-        let name = &self.entry.name;
-        if path == "/" { format!("/{name}") } else { format!("{path}/{name}") }
+        join(&self.dir.path(), &self.entry.name)
     }
 
     fn kind(&self) -> Constant {
@@ -235,6 +232,11 @@ impl DirEntry {
         ]);
         map
     }
+}
+
+/// The path of an entry of a directory.
+fn join(directory: &str, name: &str) -> String {
+    format!("{}/{name}", directory.trim_end_matches('/'))
 }
 
 /// A symbolic link, by its path. Whether it is one, and may be opened, shows when it is used.

@@ -8,8 +8,8 @@ use tar::EntryType;
 use super::text;
 use super::{Answer, MAX_ENTRIES, ReadPermit, about};
 use crate::capability::{Failure, PART_OVERHEAD, State};
-use crate::gate::{Asked, Chown, Create, Named, Open, Resource as _, Write};
-use crate::platform::{AbsolutePath, Kind, Links, Located, Name, Object, parent};
+use crate::gate::{Asked, Chown, Create, Named, Open, Write};
+use crate::platform::{AbsolutePath, Kind, Links, Located, Name, Object, is_in, parent};
 use crate::policy::EntityType::{Dir, File};
 use crate::sandbox::bindings::rex::host::file_system::ExtractFlags;
 use crate::sandbox::bindings::rex::host::types::ErrorKind;
@@ -170,12 +170,7 @@ fn make_file(
 
 /// A link in the directory that is unpacked into would lead out of it.
 fn beneath(into: &Object, located: &Located, path: &AbsolutePath) -> Answer<()> {
-    let canonical = match located {
-        Located::Found(object) => object.path(),
-        Located::Missing(vacancy) => vacancy.describe().1,
-    };
-    let root = into.path().trim_end_matches('/');
-    if parent(canonical).strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+    if is_in(parent(located.path()), into.path()) {
         return Ok(());
     }
     let message = format!("{:?}: a link leads out of the directory that is unpacked into", path.as_str());

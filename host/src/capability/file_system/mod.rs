@@ -181,12 +181,7 @@ impl State {
 
     /// Asks for `open` on the directory that really holds a thing.
     fn permit_parent(&mut self, path: &AbsolutePath, located: &Located) -> Answer<()> {
-        use crate::gate::Resource as _;
-        let canonical = match located {
-            Located::Found(object) => object.path(),
-            Located::Missing(vacancy) => vacancy.describe().1,
-        };
-        self.permit_parent_path(parent(canonical), Asked { kind: Dir, path: parent(path.as_str()) })
+        self.permit_parent_path(parent(located.path()), Asked { kind: Dir, path: parent(path.as_str()) })
     }
 
     fn permit_parent_path(&mut self, canonical: &str, asked: Asked<'_>) -> Answer<()> {

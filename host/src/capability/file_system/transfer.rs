@@ -6,7 +6,7 @@ use super::{Answer, MAX_ENTRIES, about};
 use crate::capability::{Failure, State};
 use crate::gate::{Asked, Create, Delete, Move, Named, Open, Permit, Read, Resource as _, With, Write};
 use crate::platform::{AbsolutePath, Destination, Kind, Links, Located, Name, Object, Vacancy, parent};
-use crate::policy::EntityType::{self, Dir, File};
+use crate::policy::EntityType::{Dir, File};
 use crate::policy::Facts;
 use crate::sandbox::bindings::rex::host::file_system::{CopyFlags, MoveFlags};
 use crate::sandbox::bindings::rex::host::types::ErrorKind;
@@ -79,10 +79,7 @@ impl State {
         let target = self.locate(destination, Links::Keep)?;
         self.permit_parent(destination, &target)?;
         let to = Asked { kind, path: destination.as_str() };
-        let canonical = match &target {
-            Located::Found(there) => there.path().to_owned(),
-            Located::Missing(vacancy) => vacancy.describe().1.to_owned(),
-        };
+        let canonical = target.path().to_owned();
         let moving = With(Arc::clone(&object), Facts::Destination(canonical.clone()));
         let permit = self.gate.permit::<Move, _>(from, moving)?;
         let target = match target {
@@ -110,11 +107,11 @@ impl State {
         there: Arc<Object>,
         destination: &AbsolutePath,
     ) -> Answer<()> {
-        let kind = entity_type(&there);
+        let kind = there.describe().0;
         let backup = AbsolutePath::parse(&format!("{}{BACKUP}", destination.as_str()))?;
         self.move_object(there, Asked { kind, path: destination.as_str() }, &backup, MoveFlags::empty())?;
         let With(object, _) = permit.into_resource();
-        let kind = entity_type(&object);
+        let kind = object.describe().0;
         let path = object.path().to_owned();
         self.move_object(object, Asked { kind, path: &path }, destination, MoveFlags::empty())
     }
@@ -145,7 +142,7 @@ impl State {
             let (from, to) = (format!("{from}/{}", entry.name), format!("{to}/{}", entry.name));
             let located = self.files.locate_in(&directory, &name, Links::Keep).map_err(|error| about(&from, error))?;
             let Located::Found(child) = located else { continue };
-            let kind = entity_type(&child);
+            let kind = child.describe().0;
             let asked = Asked { kind, path: &from };
             let _ = self.gate.permit::<Move, _>(asked, With(Arc::clone(&child), Facts::Destination(to.clone())))?;
             let _ = self.gate.permit::<Create, _>(Asked { kind, path: &to }, Named(kind, &to))?;
@@ -162,11 +159,7 @@ impl State {
         let target = self.locate(&path, Links::Keep)?;
         self.permit_parent(&path, &target)?;
         let to = Asked { kind: File, path: path.as_str() };
-        let canonical = match &target {
-            Located::Found(there) => there.path(),
-            Located::Missing(vacancy) => vacancy.describe().1,
-        };
-        let moving = With(object, Facts::Destination(canonical.to_owned()));
+        let moving = With(object, Facts::Destination(target.path().to_owned()));
         let permit = self.gate.permit::<Move, _>(Asked { kind, path: existing.as_str() }, moving)?;
         let create = self.permit_new(to, target)?;
         if permit.resource().0.kind() != Kind::File {
@@ -231,8 +224,4 @@ impl State {
         let cause = permit.resource().cause();
         Err(Failure::of(crate::capability::kind_of(cause), format!("{}: {cause}", parent(asked.path).escape_debug())))
     }
-}
-
-fn entity_type(object: &Object) -> EntityType {
-    if object.kind() == Kind::Directory { Dir } else { File }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::locate::{FileSystem, Object, kind, look};
 use super::reader::Reader;
-use super::transfer::{Haste, PRIVATE, fill};
+use super::transfer::{Haste, PRIVATE, fill, keep_rights};
 use crate::gate::{Create, Delete, Permit, Read, Write};
 use crate::limits::RunClock;
 use crate::platform::{Entry, Error, Kind, Listing, Vacancy};
@@ -98,12 +98,7 @@ impl Object {
         let place = object.confirm()?;
         let old = sys::fstat(&object.handle).map_err(io::Error::from)?;
         let prepare = |file: &mut File| {
-            let new = sys::fstat(&*file).map_err(io::Error::from)?;
-            if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) {
-                let (owner, group) = (sys::Uid::from_raw(old.st_uid), sys::Gid::from_raw(old.st_gid));
-                sys::fchown(&*file, Some(owner), Some(group)).map_err(io::Error::from)?;
-            }
-            sys::fchmod(&*file, Mode::from_raw_mode(old.st_mode & 0o777)).map_err(io::Error::from)?;
+            keep_rights(&old, file)?;
             content(file)
         };
         fill(&place.parent, PRIVATE, Haste::Durable, prepare, |name, file| {
@@ -159,8 +154,14 @@ impl FileSystem {
         };
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | CAREFULLY;
         let file = sys::openat(&vacancy.base, name, flags, Mode::from_raw_mode(permissions)).map_err(io::Error::from)?;
-        let handle = sys::openat(&self.descriptors, file.as_raw_fd().to_string(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-            .map_err(io::Error::from)?;
+        self.made(&file, &vacancy, name)
+    }
+
+    /// A file that was just made where nothing was.
+    pub(super) fn made(&self, file: impl AsFd, vacancy: &Vacancy, name: &str) -> Result<Arc<Object>, Error> {
+        let number = file.as_fd().as_raw_fd().to_string();
+        let handle =
+            sys::openat(&self.descriptors, number, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(io::Error::from)?;
         self.object(handle, Arc::clone(&vacancy.base), name).map(Arc::new)
     }
 

@@ -85,9 +85,7 @@ impl FileSystem {
         };
         fill(&vacancy.base, Mode::from_raw_mode(permissions), Haste::Quick, fill_in, |temporary, file| {
             sys::renameat_with(&vacancy.base, temporary, &vacancy.base, name, RenameFlags::NOREPLACE).map_err(io::Error::from)?;
-            let handle =
-                sys::openat(&self.descriptors, file.as_raw_fd().to_string(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-            self.object(handle.map_err(io::Error::from)?, Arc::clone(&vacancy.base), name).map(Arc::new)
+            self.made(file, &vacancy, name)
         })
     }
 
@@ -276,18 +274,23 @@ fn copy_all(source: &mut Reader, target: &mut File, clock: &RunClock) -> Result<
 /// Gives a file the owner, the times and the permissions, but not the powers, of another.
 #[expect(clippy::useless_conversion, reason = "the types of these fields are others on other processors")]
 fn keep(old: &sys::Stat, file: &File) -> Result<(), Error> {
-    let new = sys::fstat(file).map_err(io::Error::from)?;
-    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) {
-        let (user, group) = (Uid::from_raw(old.st_uid), Gid::from_raw(old.st_gid));
-        sys::fchown(file, Some(user), Some(group)).map_err(io::Error::from)?;
-    }
-    sys::fchmod(file, Mode::from_raw_mode(old.st_mode & 0o777)).map_err(io::Error::from)?;
+    keep_rights(old, file)?;
     let moment = |seconds: i64, nanoseconds: u64| sys::Timespec { tv_sec: seconds, tv_nsec: nanoseconds.try_into().unwrap_or(0) };
     let times = Timestamps {
         last_access: moment(old.st_atime, old.st_atime_nsec.into()),
         last_modification: moment(old.st_mtime, old.st_mtime_nsec.into()),
     };
     sys::futimens(file, &times).map_err(|errno| Error::Io(errno.into()))
+}
+
+/// Gives a file the owner and the permissions, but not the powers, of another.
+pub(super) fn keep_rights(old: &sys::Stat, file: &File) -> Result<(), Error> {
+    let new = sys::fstat(file).map_err(io::Error::from)?;
+    if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid) {
+        let (user, group) = (Uid::from_raw(old.st_uid), Gid::from_raw(old.st_gid));
+        sys::fchown(file, Some(user), Some(group)).map_err(io::Error::from)?;
+    }
+    sys::fchmod(file, Mode::from_raw_mode(old.st_mode & 0o777)).map_err(|errno| Error::Io(errno.into()))
 }
 
 fn only_name(vacancy: &Vacancy) -> Result<&str, Error> {
