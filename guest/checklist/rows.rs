@@ -56,12 +56,13 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { title: "FileHandle, SymlinkHandle, DirEntry and Metadata", names: "", rows: FILES },
     Section { title: "Options of these functions", names: "", rows: OPTIONS },
     Section { title: "Constants of these functions", names: "names", rows: CONSTANTS },
+    Section { title: "Times", names: "names", rows: TIMES },
 ];
 
 const COMMANDS: &[Row] = &[
     row(
         &[("cat(path)", "cat(string)"), ("cat(flags, path)", "cat(array, string)")],
-        State::Differs("at most `--max-call-bytes`; nothing is redacted"),
+        State::Differs("at most `--max-call-bytes`; redacts by lines that match as a whole"),
     )
     .names("cat", &["number", "n"]),
     row(
@@ -71,7 +72,7 @@ const COMMANDS: &[Row] = &[
     .names("ls", &["all", "a", "long", "l", "recursive", "R"]),
     row(
         &[("grep(pattern, path)", "grep(string, string)"), ("grep(flags, pattern, path)", "grep(array, string, string)")],
-        State::Differs("`max_count` stops reading; nothing is redacted"),
+        State::Differs("`max_count` stops reading; matches what is left after redaction"),
     )
     .names("grep", &["ignore_case", "i", "count", "c", "invert", "v", "line_number", "n", "max_count(n)", "m(n)"]),
     row(&[("tail(path)", "tail(string)"), ("tail(flags, path)", "tail(array, string)")], State::Same)
@@ -198,13 +199,16 @@ const DIRECTORIES: &[Row] = &[
 ];
 
 const FILES: &[Row] = &[
-    row(&[("f.read()", "read(FileHandle)")], State::Differs("at most `--max-call-bytes`; nothing is redacted")),
+    row(
+        &[("f.read()", "read(FileHandle)")],
+        State::Differs("at most `--max-call-bytes`; redacts by lines that match as a whole"),
+    ),
     row(
         &[("f.read_lines(ReadLinesOptions)", "read_lines(FileHandle, ReadLinesOptions)")],
         State::Differs("a negative `count` together with `start` is an error"),
     ),
     row(&[("f.read_page(ReadPageOptions)", "read_page(FileHandle, ReadPageOptions)")], State::Differs("regular files only")),
-    row(&[("f.search(regex)", "search(FileHandle, string)")], State::Differs("nothing is redacted")),
+    row(&[("f.search(regex)", "search(FileHandle, string)")], State::Differs("matches what is left after redaction")),
     row(&[("f.counts()", "counts(FileHandle)")], State::Same),
     row(&[("f.extract_strings()", "extract_strings(FileHandle)")], State::Same),
     row(&[("f.write(text)", "write(FileHandle, string)")], State::Differs("the handle stands for the new content afterwards")),
@@ -236,9 +240,9 @@ const FILES: &[Row] = &[
     row(&[("f.disk_usage(DiskUsageOptions)", "disk_usage(FileHandle, DiskUsageOptions)")], State::Same),
     row(&[("f.truncate(TruncateOptions)", "truncate(FileHandle, TruncateOptions)")], State::Same),
     row(&[("f.fallocate(FallocateOptions)", "fallocate(FileHandle, FallocateOptions)")], State::Same),
-    row(&[("f.set_extended_attr(SetXAttrOptions)", "set_extended_attr(FileHandle, SetXAttrOptions)")], State::NotYet),
+    row(&[("f.set_extended_attr(SetXAttrOptions)", "set_extended_attr(FileHandle, SetXAttrOptions)")], State::Same),
     row(&[("f.execute(ExecuteOptions)", "execute(FileHandle, ExecuteOptions)")], State::NotYet),
-    row(&[("f.elf_info()", "elf_info(FileHandle)")], State::NotYet),
+    row(&[("f.elf_info()", "elf_info(FileHandle)")], State::Same),
     row(
         &[("f.extract_archive(dir, ExtractArchiveOptions)", "extract_archive(FileHandle, DirHandle, ExtractArchiveOptions)")],
         State::Differs("tar with gzip or without, and zip; nothing is made unless all of it is permitted"),
@@ -257,8 +261,14 @@ const FILES: &[Row] = &[
         &[("f.search_gzip_exists(regex, SearchGzipOptions)", "search_gzip_exists(FileHandle, string, SearchGzipOptions)")],
         State::Same,
     ),
-    row(&[("f.verify_cert(root)", "verify_cert(FileHandle, FileHandle)")], State::NotYet),
-    row(&[("f.verify_cert_chain(root, [file, …])", "verify_cert_chain(FileHandle, FileHandle, array)")], State::NotYet),
+    row(
+        &[("f.verify_cert(root)", "verify_cert(FileHandle, FileHandle)")],
+        State::Differs("asks for `read`; no keys on the curve P-521"),
+    ),
+    row(
+        &[("f.verify_cert_chain(root, [file, …])", "verify_cert_chain(FileHandle, FileHandle, array)")],
+        State::Differs("asks for `read`; no keys on the curve P-521"),
+    ),
     row(
         &[("link.metadata()", "metadata(SymlinkHandle)")],
         State::Differs("asks for `open` too; numbers where an owner has no name"),
@@ -490,7 +500,7 @@ const OPTIONS: &[Row] = &[
             ("min_modification_time", "min_modification_time(FindOptions, DateTime)"),
             ("max_modification_time", "max_modification_time(FindOptions, DateTime)"),
         ],
-        State::NotYet,
+        State::Same,
     ),
     row(
         &[
@@ -512,7 +522,7 @@ const OPTIONS: &[Row] = &[
             ("selinux_level", "selinux_level(SetXAttrOptions, string)"),
             ("build", "build(SetXAttrOptions)"),
         ],
-        State::NotYet,
+        State::Same,
     ),
     row(
         &[
@@ -575,6 +585,50 @@ const CONSTANTS: &[Row] = &[
     row(&[], State::Same).names("SizeRange", &["min_only(min, unit)", "max_only(max, unit)", "between(min, max, unit)"]),
 ];
 
+const TIMES: &[Row] = &[
+    row(
+        &[("DateTime(year, month, day, hour, minute, second, nanosecond)", "DateTime(i64, i64, i64, i64, i64, i64, i64)")],
+        State::Differs("an error for what is no moment"),
+    ),
+    row(&[("now()", "now()"), ("now_nanos()", "now_nanos()")], State::Same),
+    row(
+        &[("from_epoch_seconds(s)", "from_epoch_seconds(i64)"), ("from_epoch_nanos(s, ns)", "from_epoch_nanos(i64, i64)")],
+        State::Same,
+    ),
+    row(&[("parse_datetime(text, format)", "parse_datetime(string, Constant)")], State::Same),
+    row(&[("dt.to_string(format)", "to_string(DateTime, Constant)")], State::Same),
+    row(&[("dt.epoch_seconds()", "epoch_seconds(DateTime)"), ("dt.nanos()", "nanos(DateTime)")], State::Same),
+    row(&[("dt.month_str()", "month_str(DateTime)"), ("dt.month_str_short()", "month_str_short(DateTime)")], State::Same),
+    row(
+        &[
+            ("dt.year", "get$year(DateTime)"),
+            ("dt.month", "get$month(DateTime)"),
+            ("dt.day", "get$day(DateTime)"),
+            ("dt.hour", "get$hour(DateTime)"),
+            ("dt.minute", "get$minute(DateTime)"),
+            ("dt.second", "get$second(DateTime)"),
+            ("dt.nanosecond", "get$nanosecond(DateTime)"),
+        ],
+        State::Differs("ordinary integers"),
+    ),
+    row(
+        &[("dt + seconds", "+(DateTime, i64)"), ("dt - seconds", "-(DateTime, i64)"), ("dt - dt", "-(DateTime, DateTime)")],
+        State::Differs("an error where the result is no moment"),
+    ),
+    row(
+        &[
+            ("==", "==(DateTime, DateTime)"),
+            ("!=", "!=(DateTime, DateTime)"),
+            ("<", "<(DateTime, DateTime)"),
+            ("<=", "<=(DateTime, DateTime)"),
+            (">", ">(DateTime, DateTime)"),
+            (">=", ">=(DateTime, DateTime)"),
+        ],
+        State::Same,
+    ),
+    row(&[], State::Same).names("DateTimeFormat", &["RFC3339", "RFC2822"]),
+];
+
 /// What the peer has in another form, or not at all. The page tells of it in words.
 pub(super) const OTHERS: &[&str] = &[
     "!=(Constant, Constant)",
@@ -614,6 +668,7 @@ pub(super) const OTHERS: &[&str] = &[
     "stat(string)",
     "timestamp()",
     "to_debug(Constant)",
+    "to_debug(DateTime)",
     "to_json(any)",
     "to_json(array)",
     "to_json(map)",
@@ -621,6 +676,7 @@ pub(super) const OTHERS: &[&str] = &[
     "to_map(Metadata)",
     "to_map(map)",
     "to_string(Constant)",
+    "to_string(DateTime)",
     "trace(any)",
     "tree(array, string)",
     "tree(string)",

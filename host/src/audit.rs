@@ -89,6 +89,8 @@ enum Line<'l> {
         #[serde(skip_serializing_if = "Option::is_none")]
         destination: Option<&'l str>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        attribute: Option<&'static str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         asked: Option<&'l str>,
         #[serde(skip_serializing_if = "<[String]>::is_empty")]
         policies: &'l [String],
@@ -175,6 +177,7 @@ impl Audit {
             action: record.action.to_string(),
             resource: Described { kind: record.kind.name(), id: record.id },
             destination: if let Facts::Destination(path) = record.facts { Some(path) } else { None },
+            attribute: if let Facts::Attribute(name) = record.facts { Some(name) } else { None },
             asked: (record.asked != record.id).then_some(record.asked),
             policies,
             reason: record.decision.reason.to_string(),

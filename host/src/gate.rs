@@ -28,7 +28,12 @@ macro_rules! acts {
         )*
     };
 }
-acts!(Open, Read, Write, Create, Delete, Stat, Chmod, Chown, Move);
+acts!(Open, Read, RedactedRead, Write, Create, Delete, Stat, Chmod, Chown, SetXAttr, Move);
+
+/// Permits with which content can be read. What is read with [`RedactedRead`] is for [`crate::capability`] to redact.
+pub trait Reads: Act {}
+impl Reads for Read {}
+impl Reads for RedactedRead {}
 
 /// What the policy is asked about: an object as it was found, not as it was called.
 pub trait Resource {
@@ -79,7 +84,7 @@ impl<R: Resource> Resource for With<R> {
 #[derive(Debug)]
 #[must_use]
 pub struct Permit<A, R> {
-    // INVARIANT: private, and made in `Gate::permit` alone.
+    // INVARIANT: private, and made in `Gate::ask` alone.
     resource: R,
     action: PhantomData<fn(A)>,
 }
@@ -94,6 +99,14 @@ impl<A, R> Permit<A, R> {
     pub fn into_resource(self) -> R {
         self.resource
     }
+}
+
+/// Leave to do one of two things.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Either<A, B, R> {
+    First(Permit<A, R>),
+    Second(Permit<B, R>),
 }
 
 /// How the caller named a thing, for what the caller is told. What it resolved to is for the record alone.
@@ -141,6 +154,41 @@ impl Gate {
     ///
     /// When the policy does not allow it, when its answer cannot be recorded, or when the run has to end.
     pub fn permit<A: Act, R: Resource>(&mut self, asked: Asked<'_>, resource: R) -> Result<Permit<A, R>, Refusal> {
+        self.ask(asked, resource).inspect_err(|refusal| self.report(refusal))
+    }
+
+    /// Asks for one thing, and where the policy does not allow it but might allow another, for that. Both answers are recorded; the
+    /// report has a denial only if both are, that of the first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gate::permit`].
+    pub fn permit_or<A: Act, B: Act, R: Resource + Clone>(
+        &mut self,
+        asked: Asked<'_>,
+        resource: &R,
+    ) -> Result<Either<A, B, R>, Refusal> {
+        let refusal = match self.ask(asked, resource.clone()) {
+            Ok(permit) => return Ok(Either::First(permit)),
+            Err(refusal) => refusal,
+        };
+        if matches!(refusal, Refusal::Denied(_)) && self.decider.may_permit(B::ACTION) {
+            match self.ask(asked, resource.clone()) {
+                Err(Refusal::Denied(_)) => {}
+                answer => return answer.map(Either::Second),
+            }
+        }
+        self.report(&refusal);
+        Err(refusal)
+    }
+
+    fn report(&self, refusal: &Refusal) {
+        if let Refusal::Denied(denial) = refusal {
+            self.journal.lock().deny(denial.clone());
+        }
+    }
+
+    fn ask<A: Act, R: Resource>(&mut self, asked: Asked<'_>, resource: R) -> Result<Permit<A, R>, Refusal> {
         let (kind, id) = resource.describe();
         let facts = resource.facts();
         let decision = self.decider.decide(Request { action: A::ACTION, kind, id, facts: &facts });
@@ -163,7 +211,6 @@ impl Gate {
                 resource: format!("{}::{:?}", asked.kind.name(), asked.path),
                 reason: decision.reason.to_string(),
             };
-            self.journal.lock().deny(denial.clone());
             return Err(Refusal::Denied(denial));
         }
         // A run that was given up while the policy was asked must have no effect any more.

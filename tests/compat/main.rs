@@ -1,12 +1,15 @@
 //! Scripts, policies and argument files of AWS Rex 0.1.0 run as they are, and mean what they meant.
 
 mod attributes;
+mod certificates;
 mod commands;
+mod elf;
 mod errors;
 mod formats;
 mod handles;
 mod language;
 mod quick_start;
+mod redaction;
 mod search;
 mod text;
 mod transfer;

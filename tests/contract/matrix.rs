@@ -71,6 +71,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
 const MATRIX: &[Row] = &[
     looks("log/write", "info(1); true", &[]),
     looks("clock/elapsed", "timestamp().elapsed >= 0.0", &[]),
+    looks("clock/now", "now().year > 2000", &[]),
     looks("clock/sleep", "sleep(0.001); true", &[]),
     looks("file-system/[static]dir.open", dir!("true"), &["open"]),
     changes(
@@ -123,6 +124,20 @@ const MATRIX: &[Row] = &[
     looks("file-system/[method]file.search", file!("f.search(\"w\")[0].line_content == \"two\""), &["open", "read"]),
     looks("file-system/[method]file.search", "grep(\"w\", p + \"/f\") == [\"two\"]", &["open", "read"]),
     looks("file-system/[method]file.counts", file!("f.counts().line_count == 2"), &["open", "read"]),
+    looks(
+        "file-system/[method]file.read-bytes",
+        file!("try { f.elf_info() } catch (e) { if e.kind == IoErrorKind::ValidationError { true } else { throw e } }"),
+        &["open", "read"],
+    ),
+    // Without SELinux there is no label to change.
+    looks(
+        "file-system/[method]file.set-selinux-label",
+        file!(
+            "try { f.set_extended_attr(SetXAttrOptions().name(\"security.selinux\").build()); true } catch (e) { \
+             if e.kind == IoErrorKind::UnsupportedOperationError { true } else { throw e } }"
+        ),
+        &["open", "set_x_attr"],
+    ),
     changes("file-system/[method]file.write", "write(p + \"/f\", \"three\\n\"); true", &["open", "write"]),
     changes("file-system/[method]file.write", file!("f.write(\"three\\n\"); true"), &["open", "write"]),
     changes("file-system/[method]file.write", file!("f.write_in_place(\"three\\n\"); true"), &["open", "write"]),

@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod constant;
+pub(crate) mod date_time;
 pub(crate) mod file_system;
 pub(crate) mod flag;
 pub(crate) mod format;
@@ -18,6 +19,7 @@ pub(crate) fn register(registrar: &mut Registrar) {
     constant::register(registrar);
     log::register(registrar);
     clock::register(registrar);
+    date_time::register(registrar);
     sequence::register(registrar);
     file_system::register(registrar);
     text::register(registrar);

@@ -17,7 +17,7 @@ pub use file_system::{DirHandle, FileHandle};
 use crate::gate::{Gate, Refusal};
 use crate::journal::SharedJournal;
 use crate::limits::{Limits, RunClock, Stop};
-use crate::platform::{self, FileSystem, InvalidPath};
+use crate::platform::{self, AbsolutePath, FileSystem, InvalidPath};
 use crate::sandbox::bindings::rex::host::types;
 
 /// Bytes of one call's result that its parts need besides their text, for each part.
@@ -34,17 +34,36 @@ pub struct State {
     table: ResourceTable,
     handles: usize,
     names: names::Names,
+    redaction: file_system::Redaction,
     /// Set when the guest asked for more memory than it may have.
     pub(crate) out_of_memory: bool,
 }
 
 impl State {
-    /// For one run.
+    /// For one run. `dictionary` is that of the lines that may be shown of files that may be read redacted only.
     #[must_use]
-    pub fn new(gate: Gate, journal: SharedJournal, clock: RunClock, limits: Limits, files: Arc<FileSystem>) -> Self {
+    pub fn new(
+        gate: Gate,
+        journal: SharedJournal,
+        clock: RunClock,
+        limits: Limits,
+        files: Arc<FileSystem>,
+        dictionary: AbsolutePath,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles.saturating_add(1));
-        Self { gate, journal, clock, limits, files, table, handles: 0, names: names::Names::default(), out_of_memory: false }
+        Self {
+            gate,
+            journal,
+            clock,
+            limits,
+            files,
+            table,
+            handles: 0,
+            names: names::Names::default(),
+            redaction: file_system::Redaction::new(dictionary),
+            out_of_memory: false,
+        }
     }
 
     /// The run's clock.

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::audit::Destination;
 use crate::limits::Limits;
+use crate::run::REDACTION_DICTIONARY;
 
 /// Runs a script in a sandbox, under a policy that the script cannot change.
 #[derive(Debug, Parser)]
@@ -45,6 +46,9 @@ pub(super) struct RunArguments {
     /// Append every decision as a line of JSON to this file; `-` is standard error
     #[arg(long, value_name = "FILE")]
     pub(super) audit_log: Option<PathBuf>,
+    /// The lines that may be shown of files for which the policy permits `redacted_read` alone
+    #[arg(long, value_name = "FILE", default_value = REDACTION_DICTIONARY)]
+    pub(super) redaction_dictionary: String,
     #[command(flatten)]
     pub(super) show: ShowArguments,
 }

@@ -11,7 +11,7 @@ use crate::limits::Limits;
 use crate::platform;
 use crate::policy::Policy;
 use crate::report::{Outcome, Report};
-use crate::run::{Control, Job, Runner};
+use crate::run::{Control, Job, REDACTION_DICTIONARY, Runner};
 
 pub(super) fn run(arguments: &RunArguments) -> Report {
     platform::prepare_process();
@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &RunArguments) -> Report {
         Ok((runner, job)) => {
             // Not before there is something to end: until then a signal ends the process, and so it does without a handler.
             let _ = ctrlc::set_handler(move || interrupter.interrupt());
-            runner.run(job, control)
+            runner.run(Job { redaction_dictionary: arguments.redaction_dictionary.clone(), ..job }, control)
         }
         Err(outcome) => Report::unstarted(outcome, output),
     }
@@ -49,7 +49,10 @@ pub(super) fn prepare(input: &InputArguments, limits: Limits, audit: Destination
         .join()
         .map_err(|_| Outcome::HostFailed("the policy could not be read; this is a fault of the host".to_owned()))?
         .map_err(|error| Outcome::Invalid(format!("the policy {} is not valid: {error}", input.policy_name())))?;
-    Ok((runner?, Job { script, arguments, policy: Arc::new(policy), limits, audit }))
+    Ok((
+        runner?,
+        Job { script, arguments, policy: Arc::new(policy), limits, audit, redaction_dictionary: REDACTION_DICTIONARY.to_owned() },
+    ))
 }
 
 /// This program's file and the decision record, under their canonical paths.

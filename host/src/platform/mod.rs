@@ -22,6 +22,9 @@ pub use system::{
 
 use crate::limits::Stop;
 
+/// The extended attribute that holds a file's SELinux label.
+pub const SELINUX: &str = "security.selinux";
+
 /// What a path leads to.
 #[derive(Debug)]
 pub enum Located {

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use super::{AbsolutePath, Error, Kind, Links, Listing, Located, Metadata, Name};
-use crate::gate::{Chmod, Chown, Create, Delete, Move, Permit, Read as ReadAct, Resource, Stat, With, Write};
+use crate::gate::{Chmod, Chown, Create, Delete, Move, Permit, Read as ReadAct, Reads, Resource, SetXAttr, Stat, With, Write};
 use crate::limits::RunClock;
 use crate::policy::EntityType;
 
@@ -105,7 +105,7 @@ impl Object {
         match *self {}
     }
 
-    pub fn reader(permit: &Permit<ReadAct, Arc<Self>>, _: &RunClock) -> Result<Reader, Error> {
+    pub fn reader<A: Reads>(permit: &Permit<A, Arc<Self>>, _: &RunClock) -> Result<Reader, Error> {
         match **permit.resource() {}
     }
 
@@ -164,6 +164,10 @@ impl Object {
 
     pub fn allocate(permit: &Permit<Write, Arc<Self>>, _: u64) -> Result<(), Error> {
         match **permit.resource() {}
+    }
+
+    pub fn relabel(permit: &Permit<SetXAttr, With<Arc<Self>>>, _: [Option<&str>; 4]) -> Result<(), Error> {
+        match *permit.resource().0 {}
     }
 
     pub fn link_target(permit: &Permit<ReadAct, Arc<Self>>) -> Result<String, Error> {

@@ -37,16 +37,23 @@ pub enum Facts {
     None,
     /// Where the resource would be afterwards: a canonical path.
     Destination(String),
+    /// Which extended attribute it is about.
+    Attribute(&'static str),
 }
 
 impl Facts {
     fn context(&self) -> Result<Context, String> {
-        let Self::Destination(path) = self else { return Ok(Context::empty()) };
-        let name = path.rsplit_once('/').map_or("", |(_, name)| name);
-        let members = [("path", path.as_str()), ("name", name), ("parent_path", parent(path))];
-        let members = members.map(|(key, value)| (key.to_owned(), RestrictedExpression::new_string(value.to_owned())));
-        let record = RestrictedExpression::new_record(members).map_err(|error| error.to_string())?;
-        Context::from_pairs([("destination".to_owned(), record)]).map_err(|error| error.to_string())
+        let (key, members) = match self {
+            Self::None => return Ok(Context::empty()),
+            Self::Destination(path) => {
+                let name = path.rsplit_once('/').map_or("", |(_, name)| name);
+                ("destination", vec![("path", path.as_str()), ("name", name), ("parent_path", parent(path))])
+            }
+            Self::Attribute(name) => ("xattr", vec![("name", *name)]),
+        };
+        let member = |(key, value): (&str, &str)| (key.to_owned(), RestrictedExpression::new_string(value.to_owned()));
+        let record = RestrictedExpression::new_record(members.into_iter().map(member)).map_err(|error| error.to_string())?;
+        Context::from_pairs([(key.to_owned(), record)]).map_err(|error| error.to_string())
     }
 }
 
@@ -124,6 +131,12 @@ impl Decider {
             answers: HashMap::new(),
             sets: HashMap::new(),
         }
+    }
+
+    /// Whether the policy has a statement that permits this action on anything. Where it has none, there is no need to ask.
+    #[must_use]
+    pub fn may_permit(&self, action: Action) -> bool {
+        self.policy.index.may_permit(action)
     }
 
     /// The policy's answer. Any doubt is a denial.

@@ -66,7 +66,7 @@ pub const GUARDS: &[(&str, &[&str])] = &[
         ],
     ),
     // And this program's file and the decision record, wherever they are.
-    (REX, &[]),
+    (REX, &["/etc/opt/rex"]),
 ];
 
 const SSH: &str = "ssh";

@@ -260,10 +260,13 @@ fn uses() -> Vec<Use> {
     all
 }
 
-/// The call, without what a test compares its result with.
-fn call(script: &str) -> &str {
-    let script = script.strip_suffix("; true").unwrap_or(script);
-    [" == ", " >= ", " > "].iter().filter_map(|end| script.rsplit_once(end)).map(|(call, _)| call).next().unwrap_or(script)
+/// The call, without what a test compares its result with, or expects of a machine that cannot do it.
+fn call(script: &str) -> String {
+    let (script, _) = script.split_once(" } catch").unwrap_or((script, ""));
+    let script = script.replace("try { ", "");
+    let script = script.strip_suffix("; true").unwrap_or(&script);
+    let compared = [" == ", " >= ", " > "].iter().filter_map(|end| script.rsplit_once(end)).map(|(call, _)| call).next();
+    compared.unwrap_or(script).to_owned()
 }
 
 fn functions() -> String {
@@ -305,7 +308,9 @@ fn schema() -> serde_json::Map<String, Value> {
 }
 
 fn actions() -> String {
-    let asked: BTreeSet<_> = uses().into_iter().flat_map(|one| one.actions).collect();
+    let mut asked: BTreeSet<_> = uses().into_iter().flat_map(|one| one.actions).collect();
+    // By `cat` and its like where `read` is denied: tests/compat/redaction.rs has it.
+    asked.insert("redacted_read".to_owned());
     let mut table = String::from("| action | group | resource | context | asked for today |\n|---|---|---|---|---|\n");
     for (namespace, content) in schema() {
         // By name, whatever the order of the JSON.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use cedar_policy::{
-    ActionConstraint, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy as Statement, PolicyId, PolicySet,
+    ActionConstraint, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy as Statement, PolicyId, PolicySet,
     ResourceConstraint,
 };
 
@@ -39,6 +39,8 @@ struct Bucket {
     anchored: HashMap<(EntityType, String), (usize, Vec<Statement>)>,
     /// Whether some statement has a condition, which may look at attributes.
     conditions: bool,
+    /// Whether some statement permits.
+    permits: bool,
 }
 
 /// What of an [`Index`] one request needs.
@@ -125,6 +127,7 @@ impl Index {
             for action in members.of(&statement.action_constraint()) {
                 let bucket = index.buckets.entry(action).or_default();
                 bucket.conditions |= statement.has_non_scope_constraint();
+                bucket.permits |= statement.effect() == Effect::Permit;
                 match &anchor {
                     Anchor::Anywhere => bucket.anywhere.push(statement.clone()),
                     Anchor::At(kind, id) => {
@@ -140,6 +143,11 @@ impl Index {
     /// What a statement is called.
     pub(super) fn name(&self, id: &PolicyId) -> String {
         self.names.get(id).cloned().unwrap_or_else(|| id.to_string())
+    }
+
+    /// Whether a statement permits this action on anything.
+    pub(super) fn may_permit(&self, action: Action) -> bool {
+        self.buckets.get(&action).is_some_and(|bucket| bucket.permits)
     }
 
     /// Whether a statement names this special file system.

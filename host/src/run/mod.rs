@@ -10,7 +10,7 @@ use crate::capability::State;
 use crate::gate::Gate;
 use crate::journal::{Cause, SharedJournal};
 use crate::limits::{Limits, MAX_SCRIPT_BYTES, RunClock, Stop};
-use crate::platform::{self, FileSystem};
+use crate::platform::{self, AbsolutePath, FileSystem};
 use crate::policy::{Decider, Policy};
 use crate::report::{Digests, Outcome, Report, Usage};
 use crate::sandbox::bindings::exports::rex::host::script::{Fault, ScriptError};
@@ -41,7 +41,12 @@ pub struct Job {
     pub limits: Limits,
     /// Where decisions are recorded.
     pub audit: Destination,
+    /// The absolute path of the dictionary of lines that may be shown of files that may be read redacted only.
+    pub redaction_dictionary: String,
 }
+
+/// Where the dictionary is by default, as AWS Rex has it.
+pub const REDACTION_DICTIONARY: &str = "/etc/opt/rex/rex_redaction.config";
 
 /// Why nothing can be run at all.
 #[derive(Debug, thiserror::Error)]
@@ -168,7 +173,9 @@ impl Runner {
             .map_err(unrecorded)?;
         let decider = Decider::new(Arc::clone(&job.policy), &self.principal);
         let gate = Gate::new(decider, self.principal.clone(), journal.clone(), audit.clone(), clock.clone());
-        let state = State::new(gate, journal.clone(), clock.clone(), job.limits.clone(), Arc::clone(&self.files));
+        let dictionary = AbsolutePath::parse(&job.redaction_dictionary)
+            .map_err(|error| Outcome::Invalid(format!("the redaction dictionary: {error}")))?;
+        let state = State::new(gate, journal.clone(), clock.clone(), job.limits.clone(), Arc::clone(&self.files), dictionary);
         let (sandbox, journal) = (Arc::clone(&self.sandbox), journal.clone());
         thread::Builder::new()
             .name("script".to_owned())

@@ -5,11 +5,12 @@ use rhai::{Array, Dynamic, Map};
 use super::handle::{DirEntry, DirHandle, FileHandle, SymlinkHandle};
 use super::{answer, integer, natural, tree};
 use crate::api::constant::{self, Constant};
+use crate::api::date_time::DateTime;
 use crate::api::flag::{Flags, Shape, register_flags};
 use crate::api::options::options;
-use crate::bindings::rex::host::file_system::{self, OpenDirFlags, OpenFileFlags};
+use crate::bindings::rex::host::file_system::{self, OpenDirFlags, OpenFileFlags, SelinuxLabel};
 use crate::engine::Registrar;
-use crate::error::{ApiResult, FILE_SYSTEM_KINDS, invalid_arguments};
+use crate::error::{ApiResult, FILE_SYSTEM_KINDS, invalid_arguments, of_kind};
 
 const SIZE_UNITS: &str = "SizeUnit";
 /// Bytes of a unit.
@@ -41,6 +42,13 @@ options! {
 options! {
     FallocateOptions { length: i64, format: Constant }
 }
+
+options! {
+    SetXAttrOptions { name: String, selinux_user: String, selinux_role: String, selinux_type: String, selinux_level: String }
+}
+
+/// The only extended attribute that can be changed.
+const SELINUX: &str = "security.selinux";
 
 /// What is known of an object besides its content.
 #[derive(Debug, Clone)]
@@ -83,6 +91,16 @@ impl Metadata {
     /// What makes it this object and no other, where it has more than one name.
     pub(super) fn shared_identity(&self) -> Option<(u64, u64)> {
         (self.known.hard_links > 1 && !self.is_dir()).then_some((self.known.device, self.known.inode))
+    }
+
+    /// When the content was last changed.
+    pub(super) fn modified(&self) -> DateTime {
+        self.known.modified.into()
+    }
+
+    /// When the content or what is known besides was last changed.
+    pub(super) fn changed(&self) -> DateTime {
+        self.known.changed.into()
     }
 
     pub(super) fn device(&self) -> u64 {
@@ -147,6 +165,20 @@ pub(super) fn register(registrar: &mut Registrar) {
     });
     registrar.function("set_ownership", |link: &mut SymlinkHandle, options: SetOwnershipOptions| {
         answer(file_system::set_owner(link.path(), options.user.as_deref(), options.group.as_deref(), false))
+    });
+    SetXAttrOptions::register(registrar);
+    registrar.function("set_extended_attr", |file: &mut FileHandle, options: SetXAttrOptions| -> ApiResult<()> {
+        if options.name.as_deref() != Some(SELINUX) {
+            let message = format!("only the extended attribute {SELINUX:?} can be set: .name({SELINUX:?})");
+            return Err(of_kind(FILE_SYSTEM_KINDS, "UnsupportedOperationError", message));
+        }
+        let label = SelinuxLabel {
+            user: options.selinux_user,
+            role: options.selinux_role,
+            type_: options.selinux_type,
+            level: options.selinux_level,
+        };
+        answer(file.host().set_selinux_label(&label))
     });
     registrar.function("get_last_modified_time", |file: &mut FileHandle| -> ApiResult<i64> {
         let modified = answer(file.host().metadata())?.modified;

@@ -20,7 +20,7 @@ pub(super) fn register(registrar: &mut Registrar) {
     use Shape::{One, Plain, Two};
 
     register_flags(registrar, "cat", &[(&["number", "n"], Plain)]);
-    registrar.function("cat", |path: &str| open(path)?.read());
+    registrar.function("cat", |path: &str| open(path)?.show());
     registrar.function("cat", |flags: Array, path: &str| cat(&Flags::of("cat", flags)?, path));
 
     register_flags(registrar, "ls", &[(&["all", "a"], Plain), (&["long", "l"], Plain), (&["recursive", "R"], Plain)]);
@@ -77,7 +77,7 @@ pub(super) fn open(path: &str) -> ApiResult<FileHandle> {
 }
 
 fn cat(flags: &Flags, path: &str) -> ApiResult<String> {
-    let text = open(path)?.read()?;
+    let text = open(path)?.show()?;
     if !flags.has("number") {
         return Ok(text);
     }

@@ -12,6 +12,7 @@ use super::natural;
 use super::tree::or_skip;
 use super::walk::NamePattern;
 use crate::api::constant::Constant;
+use crate::api::date_time::DateTime;
 use crate::api::options::options;
 use crate::api::text;
 use crate::bindings::rex::host::file_system::{EntryType, OpenDirFlags};
@@ -27,6 +28,10 @@ options! {
         size_range: SizeRange,
         min_depth: i64,
         max_depth: i64,
+        min_creation_time: DateTime,
+        max_creation_time: DateTime,
+        min_modification_time: DateTime,
+        max_modification_time: DateTime,
         follow_symlinks: bool,
     }
 }
@@ -56,6 +61,13 @@ pub(super) fn register(registrar: &mut Registrar) {
     });
 }
 
+/// From and to, both included, where they are given.
+type Span = (Option<DateTime>, Option<DateTime>);
+
+fn within((from, to): Span, moment: DateTime) -> bool {
+    from.is_none_or(|from| from <= moment) && to.is_none_or(|to| moment <= to)
+}
+
 /// What is looked for in a name.
 enum NameTest {
     Any,
@@ -67,6 +79,8 @@ struct Search {
     name: NameTest,
     negate: bool,
     size: Option<SizeRange>,
+    created: Span,
+    modified: Span,
     min_depth: u64,
     max_depth: u64,
     follow: bool,
@@ -86,6 +100,8 @@ impl Search {
             name,
             negate: options.negate_name == Some(true),
             size: options.size_range,
+            created: (options.min_creation_time, options.max_creation_time),
+            modified: (options.min_modification_time, options.max_modification_time),
             min_depth: natural("min_depth", options.min_depth.unwrap_or(0))?,
             max_depth: options.max_depth.map_or(Ok(u64::MAX), |depth| natural("max_depth", depth))?,
             follow: options.follow_symlinks == Some(true),
@@ -137,11 +153,14 @@ impl Search {
         if named == self.negate && !matches!(self.name, NameTest::Any) {
             return Ok(false);
         }
-        let Some(size) = self.size else { return Ok(true) };
-        if entry.kind_of() != EntryType::File {
+        if self.size.is_some() && entry.kind_of() != EntryType::File {
             return Ok(false);
         }
-        let metadata = or_skip(Metadata::of_path(&entry.path(), false))?;
-        Ok(metadata.is_some_and(|metadata| (size.min..=size.max).contains(&metadata.bytes(true))))
+        if self.size.is_none() && self.created == (None, None) && self.modified == (None, None) {
+            return Ok(true);
+        }
+        let Some(metadata) = or_skip(Metadata::of_path(&entry.path(), false))? else { return Ok(false) };
+        let sized = self.size.is_none_or(|size| (size.min..=size.max).contains(&metadata.bytes(true)));
+        Ok(sized && within(self.created, metadata.changed()) && within(self.modified, metadata.modified()))
     }
 }

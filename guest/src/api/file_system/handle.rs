@@ -2,14 +2,13 @@
 
 use std::rc::Rc;
 
-use rhai::{Array, Map};
+use rhai::{Array, ImmutableString, Map};
 
 use super::{answer, array, integer, natural};
 use crate::api::constant::{self, Constant};
 use crate::api::options::options;
 use crate::bindings::rex::host::file_system::{
-    Dir, Entry, EntryType, File, LineRange, LineSelection, MatchLine, OpenDirFlags, OpenFileFlags, SearchOptions, TextCounts,
-    WriteMode,
+    Dir, EntryType, File, LineRange, LineSelection, MatchLine, OpenDirFlags, OpenFileFlags, SearchOptions, TextCounts, WriteMode,
 };
 use crate::engine::Registrar;
 use crate::error::{ApiResult, FILE_SYSTEM_KINDS, invalid_arguments};
@@ -103,7 +102,9 @@ pub(super) struct FileHandle(Rc<File>);
 #[derive(Debug, Clone)]
 pub(crate) struct DirEntry {
     dir: Rc<Dir>,
-    entry: Entry,
+    name: ImmutableString,
+    kind: EntryType,
+    inode: u64,
     /// What a long listing tells besides.
     details: Option<Map>,
 }
@@ -116,7 +117,10 @@ impl DirHandle {
     /// The entries, ordered by name.
     pub(super) fn entries(&self) -> ApiResult<impl Iterator<Item = DirEntry> + use<>> {
         let dir = Rc::clone(&self.0);
-        Ok(answer(dir.entries())?.into_iter().map(move |entry| DirEntry { dir: Rc::clone(&dir), entry, details: None }))
+        let listing = answer(dir.entries())?;
+        let names: Vec<ImmutableString> = listing.names.split_terminator('/').map(Into::into).collect();
+        let entries = names.into_iter().zip(listing.kinds).zip(listing.inodes);
+        Ok(entries.map(move |((name, kind), inode)| DirEntry { dir: Rc::clone(&dir), name, kind, inode, details: None }))
     }
 
     /// The canonical path.
@@ -162,8 +166,14 @@ impl FileHandle {
         self.0.path()
     }
 
+    /// The whole text.
     pub(super) fn read(&self) -> ApiResult<String> {
-        answer(self.0.read())
+        answer(self.0.read(false))
+    }
+
+    /// The whole text, redacted where nothing else is permitted.
+    pub(super) fn show(&self) -> ApiResult<String> {
+        answer(self.0.read(true))
     }
 
     pub(super) fn read_lines(&self, selection: LineSelection) -> ApiResult<Array> {
@@ -185,38 +195,37 @@ impl FileHandle {
 
 impl DirEntry {
     pub(super) fn is_dir(&self) -> bool {
-        self.entry.kind == EntryType::Dir
+        self.kind == EntryType::Dir
     }
 
     pub(super) fn open_as_dir(&self, flags: OpenDirFlags) -> ApiResult<DirHandle> {
-        answer(self.dir.open_dir(&self.entry.name, flags)).map(|dir| DirHandle(Rc::new(dir)))
+        answer(self.dir.open_dir(&self.name, flags)).map(|dir| DirHandle(Rc::new(dir)))
     }
 
     fn open_as_file(&self, options: &OpenFileOptions) -> ApiResult<FileHandle> {
-        answer(self.dir.open_file(&self.entry.name, options.flags(), options.permissions()?))
-            .map(|file| FileHandle(Rc::new(file)))
+        answer(self.dir.open_file(&self.name, options.flags(), options.permissions()?)).map(|file| FileHandle(Rc::new(file)))
     }
 
     /// The plain name.
     pub(super) fn name(&self) -> &str {
-        &self.entry.name
+        &self.name
     }
 
     pub(super) fn kind_of(&self) -> EntryType {
-        self.entry.kind
+        self.kind
     }
 
     pub(super) fn is_symlink(&self) -> bool {
-        self.entry.kind == EntryType::Symlink
+        self.kind == EntryType::Symlink
     }
 
     /// The path, in the directory that was listed.
     pub(super) fn path(&self) -> String {
-        join(&self.dir.path(), &self.entry.name)
+        join(&self.dir.path(), &self.name)
     }
 
     fn kind(&self) -> Constant {
-        entry_type(self.entry.kind)
+        entry_type(self.kind)
     }
 
     pub(super) fn with_details(self, details: Option<Map>) -> Self {
@@ -226,9 +235,9 @@ impl DirEntry {
     pub(crate) fn to_map(&self) -> Map {
         let mut map = self.details.clone().unwrap_or_default();
         map.extend([
-            ("name".into(), self.entry.name.clone().into()),
-            ("type".into(), entry_type_name(self.entry.kind).into()),
-            ("inode".into(), integer(self.entry.inode).into()),
+            ("name".into(), self.name.clone().into()),
+            ("type".into(), entry_type_name(self.kind).into()),
+            ("inode".into(), integer(self.inode).into()),
         ]);
         map
     }
@@ -311,15 +320,15 @@ pub(super) fn register(registrar: &mut Registrar) {
     });
     registrar.function("open_file", |dir: &mut DirHandle, name: &str, options: OpenFileOptions| dir.open_file(name, &options));
 
-    registrar.engine.register_get("name", |entry: &mut DirEntry| entry.entry.name.clone());
-    registrar.engine.register_get("inode", |entry: &mut DirEntry| integer(entry.entry.inode));
+    registrar.engine.register_get("name", |entry: &mut DirEntry| entry.name.clone());
+    registrar.engine.register_get("inode", |entry: &mut DirEntry| integer(entry.inode));
     registrar.function("type", |entry: &mut DirEntry| entry.kind());
     registrar.function("to_map", |entry: &mut DirEntry| entry.to_map());
     registrar.function("open_as_dir", |entry: &mut DirEntry, options: OpenDirOptions| entry.open_as_dir(options.flags()));
     registrar.function("open_as_file", |entry: &mut DirEntry, options: OpenFileOptions| entry.open_as_file(&options));
 
     registrar.engine.register_get("path", |file: &mut FileHandle| file.0.path());
-    registrar.function("read", |file: &mut FileHandle| file.read());
+    registrar.function("read", |file: &mut FileHandle| file.show());
     registrar.function("read_lines", |file: &mut FileHandle, options: ReadLinesOptions| file.read_lines(options.selection()?));
     registrar.function("read_page", |file: &mut FileHandle, options: ReadPageOptions| {
         match natural("num_lines", options.num_lines.unwrap_or(0))? {

@@ -1,8 +1,10 @@
 //! Files and directories: [`command`] has the shell-like functions, [`handle`] the objects, and the others both for their theme.
 
 mod attributes;
+mod certificates;
 mod command;
 mod compressed;
+mod elf;
 mod find;
 mod handle;
 mod text;
@@ -60,13 +62,20 @@ pub(super) fn register(registrar: &mut Registrar) {
     usage::register(registrar);
     compressed::register(registrar);
     find::register(registrar);
+    elf::register(registrar);
+    certificates::register(registrar);
     text::register(registrar);
     walk::register(registrar);
 }
 
-/// The whole text of a file, as `cat` gives it.
+/// The whole text of a file.
 pub(super) fn read(path: &str) -> ApiResult<String> {
     command::open(path)?.read()
+}
+
+/// The text of a file as `cat` gives it: where it may be read redacted only, redacted.
+fn show(path: &str) -> ApiResult<String> {
+    command::open(path)?.show()
 }
 
 /// Turns what the host answered into what a function of the API gives.

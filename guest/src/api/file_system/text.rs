@@ -4,7 +4,7 @@ use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
 
 use super::command::open;
 use super::handle::FileHandle;
-use super::{natural, read};
+use super::{natural, show};
 use crate::api::flag::{Flag, Flags, Shape, register_flags};
 use crate::api::text::awk::{self, Field};
 use crate::api::text::lines;
@@ -40,26 +40,26 @@ pub(super) fn register(registrar: &mut Registrar) {
 fn register_awk(registrar: &mut Registrar) {
     registrar.function("awk_field", |number: i64, delimiter: &str, path: &str| -> ApiResult<Array> {
         let field = Field::new(number, delimiter)?;
-        Ok(lines(field.values(&read(path)?)))
+        Ok(lines(field.values(&show(path)?)))
     });
     registrar.function("awk_filter", |part: &str, path: &str| -> ApiResult<Array> {
-        Ok(lines(read(path)?.lines().filter(|line| line.contains(part))))
+        Ok(lines(show(path)?.lines().filter(|line| line.contains(part))))
     });
     registrar.function("awk_filter_field", |number: i64, delimiter: &str, part: &str, path: &str| -> ApiResult<Array> {
         let field = Field::new(number, delimiter)?;
-        Ok(lines(field.lines_with(&read(path)?, part)))
+        Ok(lines(field.lines_with(&show(path)?, part)))
     });
     registrar.function("awk_sum", |number: i64, delimiter: &str, path: &str| -> ApiResult<f64> {
         let field = Field::new(number, delimiter)?;
-        Ok(field.sum(&read(path)?))
+        Ok(field.sum(&show(path)?))
     });
     registrar.function("awk_count_unique", |number: i64, delimiter: &str, path: &str| -> ApiResult<Map> {
         let field = Field::new(number, delimiter)?;
-        Ok(field.counts(&read(path)?))
+        Ok(field.counts(&show(path)?))
     });
     registrar.function("awk_filter_range", |first: i64, last: i64, path: &str| -> ApiResult<Array> {
         let (before, count) = awk::range(first, last)?;
-        Ok(lines(read(path)?.lines().skip(before).take(count)))
+        Ok(lines(show(path)?.lines().skip(before).take(count)))
     });
 }
 
@@ -68,7 +68,9 @@ fn sed(flags: &Flags, old: &str, new: &str, path: &str) -> ApiResult<String> {
     let in_place = flags.has("in_place");
     let write = if in_place { OpenFileFlags::WRITE } else { OpenFileFlags::empty() };
     let file = FileHandle::open(path, OpenFileFlags::READ | OpenFileFlags::FOLLOW | write)?;
-    let text = replace(&file.read()?, old, new, How { is_regex: flags.has("regex"), all: flags.has("all") })?;
+    // What is written back must be what was there.
+    let text = if in_place { file.read() } else { file.show() }?;
+    let text = replace(&text, old, new, How { is_regex: flags.has("regex"), all: flags.has("all") })?;
     if in_place {
         file.write(&text, WriteMode::Replace)?;
     }
@@ -81,7 +83,7 @@ fn head(count: i64, path: &str) -> ApiResult<Array> {
 }
 
 fn sort(order: Order, path: &str) -> ApiResult<Array> {
-    Ok(lines(sorted(&read(path)?, order)))
+    Ok(lines(sorted(&show(path)?, order)))
 }
 
 /// The language has `array.sort("comparer")`, with the name of a script's function, and it would be hidden. A path begins with a `/`,

@@ -192,7 +192,7 @@ type Visit<'v> = dyn FnMut(&mut State, &Item, &mut dyn Read) -> Answer<()> + 'v;
 
 /// Shows each entry of an archive, whatever kind of archive it is.
 fn each(state: &mut State, permit: &ReadPermit, visit: &mut Visit<'_>) -> Answer<()> {
-    let broken = |error: io::Error| text::failed(permit, error);
+    let broken = |error: io::Error| text::failed(&permit.asked, error);
     let mut reader = text::open(state, permit)?;
     let mut magic = [0; 4];
     let read = reader.read(&mut magic).map_err(broken)?;
@@ -207,7 +207,7 @@ fn each(state: &mut State, permit: &ReadPermit, visit: &mut Visit<'_>) -> Answer
 }
 
 fn each_of_tar(state: &mut State, permit: &ReadPermit, reader: impl Read, visit: &mut Visit<'_>) -> Answer<()> {
-    let broken = |error: io::Error| text::failed(permit, error);
+    let broken = |error: io::Error| text::failed(&permit.asked, error);
     let mut archive = tar::Archive::new(reader);
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
@@ -235,8 +235,9 @@ fn each_of_tar(state: &mut State, permit: &ReadPermit, reader: impl Read, visit:
 }
 
 fn each_of_zip(state: &mut State, permit: &ReadPermit, reader: crate::platform::Reader, visit: &mut Visit<'_>) -> Answer<()> {
-    let broken =
-        |error: zip::result::ZipError| text::failed(permit, io::Error::new(io::ErrorKind::InvalidInput, error.to_string()));
+    let broken = |error: zip::result::ZipError| {
+        text::failed(&permit.asked, io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))
+    };
     let mut archive = zip::ZipArchive::new(io::BufReader::new(reader)).map_err(broken)?;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(broken)?;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::{Answer, about, entry_type};
 use crate::capability::{Failure, State};
-use crate::gate::{Asked, Chmod, Chown, Stat};
+use crate::gate::{Asked, Chmod, Chown, SetXAttr, Stat, With};
 use crate::platform::{self, AbsolutePath, Links, Object};
+use crate::policy::Facts;
 use crate::sandbox::bindings::rex::host::file_system as wit;
 use crate::sandbox::bindings::rex::host::types::ErrorKind;
 
@@ -50,6 +51,21 @@ impl State {
         let user = user.map(|user| number("user", user, platform::user_of_name)).transpose()?;
         let group = group.map(|group| number("group", group, platform::group_of_name)).transpose()?;
         Object::set_owner(&permit, user, group).map_err(|error| about(asked.path, error))
+    }
+
+    pub(super) fn relabel_object(&mut self, asked: Asked<'_>, object: Arc<Object>, changes: &wit::SelinuxLabel) -> Answer<()> {
+        let changes = [("user", &changes.user), ("role", &changes.role), ("type", &changes.type_), ("level", &changes.level)];
+        for (part, value) in changes {
+            // Categories of a level stand behind a colon; in the other parts it would begin the next.
+            let invalid =
+                |character: char| character.is_control() || character.is_whitespace() || (character == ':' && part != "level");
+            if value.as_ref().is_some_and(|value| value.is_empty() || value.contains(invalid)) {
+                let message = format!("{:?}: {value:?} cannot be the {part} of a SELinux label", asked.path);
+                return Err(Failure::of(ErrorKind::ValidationError, message));
+            }
+        }
+        let permit = self.gate.permit::<SetXAttr, _>(asked, With(object, Facts::Attribute(platform::SELINUX)))?;
+        Object::relabel(&permit, changes.map(|(_, value)| value.as_deref())).map_err(|error| about(asked.path, error))
     }
 
     pub(super) fn stat_path(&mut self, path: &str, follow: bool) -> Answer<wit::Metadata> {

@@ -30,8 +30,8 @@ pub(super) fn search(state: &State, permit: &ReadPermit, options: &GzipSearchOpt
     let wanted = pattern(&options.pattern)?;
     let unwanted = options.exclude.as_deref().map(pattern).transpose()?;
     let (first, last) = (options.max_results.max(0).unsigned_abs(), options.max_results.min(0).unsigned_abs());
-    let mut lines = Lines::new(open(state, permit)?, state, permit, 0);
-    let mut collected = Collected::new(state, permit);
+    let mut lines = Lines::new(open(state, permit)?, state, &permit.asked, 0);
+    let mut collected = Collected::new(state, &permit.asked);
     let mut numbers = std::collections::VecDeque::new();
     let mut number = 0;
     while first == 0 || (numbers.len() as u64) < first {
@@ -54,7 +54,8 @@ pub(super) fn search(state: &State, permit: &ReadPermit, options: &GzipSearchOpt
 /// Both sizes. The one that a gzip file tells of itself counts no further than 4 GiB, and anybody can write it, so the content is read.
 pub(super) fn info(state: &State, permit: &ReadPermit) -> Answer<GzipInfo> {
     let compressed = text::open(state, permit)?.size().unwrap_or(0);
-    let uncompressed = io::copy(&mut open(state, permit)?, &mut io::sink()).map_err(|error| text::failed(permit, error))?;
+    let uncompressed =
+        io::copy(&mut open(state, permit)?, &mut io::sink()).map_err(|error| text::failed(&permit.asked, error))?;
     Ok(GzipInfo { compressed, uncompressed })
 }
 

@@ -3,6 +3,7 @@
 mod archive;
 mod attributes;
 mod compressed;
+mod redaction;
 mod text;
 mod transfer;
 
@@ -18,10 +19,12 @@ use crate::platform::{AbsolutePath, Kind, Links, Listing, Located, Name, Object,
 use crate::policy::EntityType;
 use crate::policy::EntityType::{Dir, File};
 use crate::sandbox::bindings::rex::host::file_system::{
-    CopyFlags, Entry, EntryType, ExtractFlags, GzipInfo, GzipSearchOptions, Host, HostDir, HostFile, LineSelection, MatchLine,
-    Metadata, MoveFlags, OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions, TextCounts, WriteMode,
+    self as wit, CopyFlags, EntryType, ExtractFlags, GzipInfo, GzipSearchOptions, Host, HostDir, HostFile, LineSelection,
+    MatchLine, Metadata, MoveFlags, OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions, SelinuxLabel, TextCounts, WriteMode,
 };
 use crate::sandbox::bindings::rex::host::types::ErrorKind;
+
+pub(super) use redaction::Redaction;
 
 type Answer<T> = Result<T, Failure>;
 
@@ -49,8 +52,8 @@ pub struct FileHandle {
 }
 
 /// Leave to read an open file.
-struct ReadPermit {
-    permit: Permit<Read, Arc<Object>>,
+struct ReadPermit<A = Read> {
+    permit: Permit<A, Arc<Object>>,
     asked: AbsolutePath,
     /// Where the next page begins, in bytes.
     page: u64,
@@ -189,14 +192,18 @@ impl State {
         Ok(())
     }
 
-    /// A permit to read an open file.
-    fn readable(&mut self, handle: &Resource<FileHandle>) -> Answer<ReadPermit> {
-        self.called();
-        let file = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?;
-        let (object, asked, page) = (Arc::clone(file.permit.resource()), file.asked.clone(), file.page);
-        if !file.readable {
+    /// An open file that was opened for reading.
+    fn open_to_read(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
+        if !self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?.readable {
             return Err(Failure::of(ErrorKind::ValidationError, "the file was not opened for reading: set read(true)"));
         }
+        self.open_handle(handle)
+    }
+
+    /// A permit to read an open file.
+    fn readable(&mut self, handle: &Resource<FileHandle>) -> Answer<ReadPermit> {
+        let (asked, object) = self.open_to_read(handle)?;
+        let page = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?.page;
         let permit = self.gate.permit::<Read, _>(Asked { kind: File, path: asked.as_str() }, object)?;
         Ok(ReadPermit { permit, asked, page })
     }
@@ -403,13 +410,19 @@ impl HostDir for State {
         self.open_file(&path, located, options, permissions)
     }
 
-    fn entries(&mut self, handle: Resource<DirHandle>) -> Answer<Vec<Entry>> {
+    fn entries(&mut self, handle: Resource<DirHandle>) -> Answer<wit::Listing> {
         self.called();
         let directory = self.table.get(&handle).map_err(|error| Failure::Fatal(error.into()))?;
         let (object, asked) = (Arc::clone(directory.permit.resource()), directory.asked.clone());
         let listing = self.list(object, asked.as_str())?;
-        let entry = |entry: crate::platform::Entry| Entry { name: entry.name, kind: entry_type(entry.kind), inode: entry.inode };
-        Ok(listing.entries.into_iter().map(entry).collect())
+        let mut names = String::new();
+        for entry in &listing.entries {
+            names.push_str(&entry.name);
+            names.push('/');
+        }
+        let kinds = listing.entries.iter().map(|entry| entry_type(entry.kind)).collect();
+        let inodes = listing.entries.iter().map(|entry| entry.inode).collect();
+        Ok(wit::Listing { names, kinds, inodes })
     }
 
     fn drop(&mut self, handle: Resource<DirHandle>) -> CallResult<()> {
@@ -453,9 +466,18 @@ impl HostFile for State {
         Ok(self.table.get(&handle)?.permit.resource().path().to_owned())
     }
 
-    fn read(&mut self, handle: Resource<FileHandle>) -> Answer<String> {
+    fn read(&mut self, handle: Resource<FileHandle>, redacted: bool) -> Answer<String> {
+        if redacted {
+            let shown = self.shown(&handle)?;
+            return text::whole_of(self, &shown.asked, shown.reader, shown.size);
+        }
         let permit = self.readable(&handle)?;
         text::whole(self, &permit)
+    }
+
+    fn read_bytes(&mut self, handle: Resource<FileHandle>, offset: u64, length: u64) -> Answer<Vec<u8>> {
+        let permit = self.readable(&handle)?;
+        text::bytes(self, &permit, offset, length)
     }
 
     fn read_lines(&mut self, handle: Resource<FileHandle>, selection: LineSelection) -> Answer<Vec<String>> {
@@ -471,8 +493,8 @@ impl HostFile for State {
     }
 
     fn search(&mut self, handle: Resource<FileHandle>, options: SearchOptions) -> Answer<Vec<MatchLine>> {
-        let permit = self.readable(&handle)?;
-        text::search(self, &permit, &options)
+        let shown = self.shown(&handle)?;
+        text::search(self, &shown.asked, shown.reader, &options)
     }
 
     fn counts(&mut self, handle: Resource<FileHandle>) -> Answer<TextCounts> {
@@ -510,6 +532,11 @@ impl HostFile for State {
     fn set_owner(&mut self, handle: Resource<FileHandle>, user: Option<String>, group: Option<String>) -> Answer<()> {
         let (asked, object) = self.open_handle(&handle)?;
         self.chown_object(Asked { kind: File, path: asked.as_str() }, object, user.as_deref(), group.as_deref())
+    }
+
+    fn set_selinux_label(&mut self, handle: Resource<FileHandle>, changes: SelinuxLabel) -> Answer<()> {
+        let (asked, object) = self.open_handle(&handle)?;
+        self.relabel_object(Asked { kind: File, path: asked.as_str() }, object, &changes)
     }
 
     fn truncate(&mut self, handle: Resource<FileHandle>, size: u64) -> Answer<()> {

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Answer, ReadPermit};
 use crate::capability::{Failure, PART_OVERHEAD, State, about};
-use crate::platform::{Error, Kind, Object, Reader};
+use crate::gate::Reads;
+use crate::platform::{AbsolutePath, Error, Kind, Object, Reader};
 use crate::sandbox::bindings::rex::host::file_system::{LineSelection, MatchLine, SearchOptions, TextCounts};
 use crate::sandbox::bindings::rex::host::types::ErrorKind;
 
@@ -23,49 +24,67 @@ const MAX_REGEX: usize = 4 << 20;
 /// Nested groups in a regular expression.
 const MAX_REGEX_NESTING: u32 = 100;
 
-pub(super) fn open(state: &State, permit: &ReadPermit) -> Answer<Reader> {
+pub(super) fn open<A: Reads>(state: &State, permit: &ReadPermit<A>) -> Answer<Reader> {
     Object::reader(&permit.permit, &state.clock).map_err(|error| about(permit.asked.as_str(), error))
 }
 
-pub(super) fn failed(permit: &ReadPermit, error: io::Error) -> Failure {
-    about(permit.asked.as_str(), Error::Io(error))
+pub(super) fn failed(asked: &AbsolutePath, error: io::Error) -> Failure {
+    about(asked.as_str(), Error::Io(error))
 }
 
-fn not_utf8(permit: &ReadPermit) -> Failure {
-    Failure::of(ErrorKind::Utf8Error, format!("{:?}: stream did not contain valid UTF-8", permit.asked.as_str()))
+fn not_utf8(asked: &AbsolutePath) -> Failure {
+    Failure::of(ErrorKind::Utf8Error, format!("{:?}: stream did not contain valid UTF-8", asked.as_str()))
 }
 
 /// The whole content.
 pub(super) fn whole(state: &State, permit: &ReadPermit) -> Answer<String> {
     let reader = open(state, permit)?;
+    let size = reader.size();
+    whole_of(state, &permit.asked, reader, size)
+}
+
+/// All that a reader gives, of which the size may be known.
+pub(super) fn whole_of(state: &State, asked: &AbsolutePath, reader: impl io::Read, size: Option<u64>) -> Answer<String> {
     let limit = state.limits.call_bytes;
-    let size = reader.size().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+    let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
     if size > limit {
         return Err(state.too_large("the file"));
     }
     // One byte more than there should be: the read that finds the end then needs no larger buffer.
     let mut content = Vec::with_capacity(size + 1);
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    reader.take(bound).read_to_end(&mut content).map_err(|error| failed(permit, error))?;
+    reader.take(bound).read_to_end(&mut content).map_err(|error| failed(asked, error))?;
     if content.len() > limit {
         return Err(state.too_large("the file"));
     }
-    String::from_utf8(content).map_err(|_| not_utf8(permit))
+    String::from_utf8(content).map_err(|_| not_utf8(asked))
+}
+
+/// Some of the bytes; fewer where the file ends before.
+pub(super) fn bytes(state: &State, permit: &ReadPermit, offset: u64, length: u64) -> Answer<Vec<u8>> {
+    if usize::try_from(length).map_or(true, |length| length > state.limits.call_bytes) {
+        return Err(state.too_large("the part of the file"));
+    }
+    let mut reader = open(state, permit)?;
+    let mut content = Vec::new();
+    let read = reader.seek(SeekFrom::Start(offset)).and_then(|_| reader.take(length).read_to_end(&mut content));
+    read.map_err(|error| failed(&permit.asked, error))?;
+    Ok(content)
 }
 
 /// The lines of a reader, one after the other, each no longer than one call may move.
 pub(super) struct Lines<'s, R> {
     reader: BufReader<R>,
     state: &'s State,
-    permit: &'s ReadPermit,
+    asked: &'s AbsolutePath,
     /// Bytes read.
     position: u64,
     line: Vec<u8>,
 }
 
 impl<'s, R: io::Read> Lines<'s, R> {
-    pub(super) fn new(reader: R, state: &'s State, permit: &'s ReadPermit, position: u64) -> Self {
-        Self { reader: BufReader::with_capacity(BUFFER, reader), state, permit, position, line: Vec::new() }
+    pub(super) fn new(reader: R, state: &'s State, asked: &'s AbsolutePath, position: u64) -> Self {
+        Self { reader: BufReader::with_capacity(BUFFER, reader), state, asked, position, line: Vec::new() }
     }
 
     /// The next line, without its end.
@@ -77,7 +96,7 @@ impl<'s, R: io::Read> Lines<'s, R> {
             .by_ref()
             .take(limit.saturating_add(1))
             .read_until(b'\n', &mut self.line)
-            .map_err(|error| failed(self.permit, error))?;
+            .map_err(|error| failed(self.asked, error))?;
         let read = u64::try_from(read).unwrap_or(u64::MAX);
         if read > limit {
             return Err(self.state.too_large("a line"));
@@ -95,18 +114,18 @@ fn without_end(line: &[u8]) -> &[u8] {
 /// Lines that become the result of one call.
 pub(super) struct Collected<'s> {
     state: &'s State,
-    permit: &'s ReadPermit,
+    asked: &'s AbsolutePath,
     pub(super) lines: VecDeque<String>,
     bytes: usize,
 }
 
 impl<'s> Collected<'s> {
-    pub(super) fn new(state: &'s State, permit: &'s ReadPermit) -> Self {
-        Self { state, permit, lines: VecDeque::new(), bytes: 0 }
+    pub(super) fn new(state: &'s State, asked: &'s AbsolutePath) -> Self {
+        Self { state, asked, lines: VecDeque::new(), bytes: 0 }
     }
 
     pub(super) fn push(&mut self, line: &[u8]) -> Answer<()> {
-        let line = std::str::from_utf8(line).map_err(|_| not_utf8(self.permit))?;
+        let line = std::str::from_utf8(line).map_err(|_| not_utf8(self.asked))?;
         self.bytes += line.len() + PART_OVERHEAD;
         if self.bytes > self.state.limits.call_bytes {
             return Err(self.state.too_large("what the lines hold together"));
@@ -127,10 +146,10 @@ pub(super) fn lines(state: &State, permit: &ReadPermit, selection: LineSelection
     let mut reader = open(state, permit)?;
     let (skip, count, last) = bounds(&selection);
     if last && let Some(size) = reader.size() {
-        let start = start_of_last(&mut reader, size, count).map_err(|error| failed(permit, error))?;
-        reader.seek(SeekFrom::Start(start)).map_err(|error| failed(permit, error))?;
+        let start = start_of_last(&mut reader, size, count).map_err(|error| failed(&permit.asked, error))?;
+        reader.seek(SeekFrom::Start(start)).map_err(|error| failed(&permit.asked, error))?;
     }
-    select(reader, state, permit, skip, count, last)
+    select(reader, state, &permit.asked, skip, count, last)
 }
 
 /// Some of the lines of a stream.
@@ -141,7 +160,7 @@ pub(super) fn lines_of(
     selection: &LineSelection,
 ) -> Answer<Vec<String>> {
     let (skip, count, last) = bounds(selection);
-    select(reader, state, permit, skip, count, last)
+    select(reader, state, &permit.asked, skip, count, last)
 }
 
 /// How many lines to leave out, how many to take, and whether those are the last ones.
@@ -153,9 +172,9 @@ fn bounds(selection: &LineSelection) -> (u64, u64, bool) {
     }
 }
 
-fn select(reader: impl io::Read, state: &State, permit: &ReadPermit, skip: u64, count: u64, last: bool) -> Answer<Vec<String>> {
-    let mut lines = Lines::new(reader, state, permit, 0);
-    let mut collected = Collected::new(state, permit);
+fn select(reader: impl io::Read, state: &State, asked: &AbsolutePath, skip: u64, count: u64, last: bool) -> Answer<Vec<String>> {
+    let mut lines = Lines::new(reader, state, asked, 0);
+    let mut collected = Collected::new(state, asked);
     let mut number = 0;
     while count > 0 && (last || number - skip.min(number) < count) {
         let Some(line) = lines.next()? else { break };
@@ -204,9 +223,9 @@ pub(super) fn page(state: &State, permit: &ReadPermit, count: u64) -> Answer<(Ve
         return Err(Failure::of(ErrorKind::UnsupportedOperationError, message));
     }
     let mut reader = open(state, permit)?;
-    reader.seek(SeekFrom::Start(permit.page)).map_err(|error| failed(permit, error))?;
-    let mut lines = Lines::new(reader, state, permit, permit.page);
-    let mut collected = Collected::new(state, permit);
+    reader.seek(SeekFrom::Start(permit.page)).map_err(|error| failed(&permit.asked, error))?;
+    let mut lines = Lines::new(reader, state, &permit.asked, permit.page);
+    let mut collected = Collected::new(state, &permit.asked);
     for _ in 0..count {
         match lines.next()? {
             Some(line) => collected.push(line)?,
@@ -216,10 +235,14 @@ pub(super) fn page(state: &State, permit: &ReadPermit, count: u64) -> Answer<(Ve
     Ok((collected.lines.into(), lines.position))
 }
 
-/// The lines that match.
-pub(super) fn search(state: &State, permit: &ReadPermit, options: &SearchOptions) -> Answer<Vec<MatchLine>> {
+/// The lines that match of what a reader gives.
+pub(super) fn search(
+    state: &State,
+    asked: &AbsolutePath,
+    reader: impl io::Read,
+    options: &SearchOptions,
+) -> Answer<Vec<MatchLine>> {
     let matcher = matcher(&options.pattern)?;
-    let reader = open(state, permit)?;
     let mut searcher = SearcherBuilder::new()
         .line_terminator(LineTerminator::crlf())
         .invert_match(options.invert)
@@ -229,8 +252,7 @@ pub(super) fn search(state: &State, permit: &ReadPermit, options: &SearchOptions
         .memory_map(MmapChoice::never())
         .heap_limit(Some(state.limits.call_bytes))
         .build();
-    let mut found =
-        Found { collected: Collected::new(state, permit), numbers: Vec::new(), max: options.max_count, failure: None };
+    let mut found = Found { collected: Collected::new(state, asked), numbers: Vec::new(), max: options.max_count, failure: None };
     let searched = searcher.search_reader(matcher, reader, &mut found);
     if let Some(failure) = found.failure {
         return Err(failure);
@@ -238,7 +260,7 @@ pub(super) fn search(state: &State, permit: &ReadPermit, options: &SearchOptions
     searched.map_err(|error| match error.kind() {
         // A line of this length would have to be held whole.
         io::ErrorKind::Other if error.to_string().contains("allocation limit") => state.too_large("a line"),
-        _ => failed(permit, error),
+        _ => failed(asked, error),
     })?;
     Ok(found.numbers.into_iter().zip(found.collected.lines).map(|(number, content)| MatchLine { number, content }).collect())
 }
@@ -286,7 +308,7 @@ pub(super) fn counts(state: &State, permit: &ReadPermit) -> Answer<TextCounts> {
     let mut buffer = vec![0; BUFFER];
     let mut in_word = false;
     loop {
-        let read = reader.read(&mut buffer).map_err(|error| failed(permit, error))?;
+        let read = reader.read(&mut buffer).map_err(|error| failed(&permit.asked, error))?;
         let part = buffer.get(..read).unwrap_or_default();
         if part.is_empty() {
             break;
@@ -309,7 +331,7 @@ pub(super) fn sha256(state: &State, permit: &ReadPermit) -> Answer<String> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; BUFFER];
     loop {
-        let read = reader.read(&mut buffer).map_err(|error| failed(permit, error))?;
+        let read = reader.read(&mut buffer).map_err(|error| failed(&permit.asked, error))?;
         match buffer.get(..read) {
             Some([]) | None => break,
             Some(part) => digest.update(part),
@@ -322,10 +344,10 @@ pub(super) fn sha256(state: &State, permit: &ReadPermit) -> Answer<String> {
 pub(super) fn printable(state: &State, permit: &ReadPermit, minimum: u32) -> Answer<Vec<String>> {
     let minimum = usize::try_from(minimum.max(1)).unwrap_or(usize::MAX);
     let reader = BufReader::with_capacity(BUFFER, open(state, permit)?);
-    let mut collected = Collected::new(state, permit);
+    let mut collected = Collected::new(state, &permit.asked);
     let mut run = Vec::new();
     for byte in reader.bytes() {
-        let byte = byte.map_err(|error| failed(permit, error))?;
+        let byte = byte.map_err(|error| failed(&permit.asked, error))?;
         if byte == b'\t' || (b' '..=b'~').contains(&byte) {
             run.push(byte);
             if run.len() > state.limits.call_bytes {

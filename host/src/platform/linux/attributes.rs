@@ -6,15 +6,18 @@ use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 
 use nix::unistd::{Gid as NixGroup, Group, Uid as NixUser, User};
-use rustix::fs::{self as sys, AtFlags, FallocateFlags, Gid, Mode, OFlags, Uid};
+use rustix::fs::{self as sys, AtFlags, FallocateFlags, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
 
 use super::locate::Object;
-use crate::gate::{Chmod, Chown, Permit, Read, Stat, Write};
-use crate::platform::{Error, Kind, Metadata, Moment};
+use crate::gate::{Chmod, Chown, Permit, Read, SetXAttr, Stat, With, Write};
+use crate::platform::{Error, Kind, Metadata, Moment, SELINUX};
 
 /// Bits of a mode that say who may do what. The others give a file powers, and no script may hand those out.
 const PERMISSIONS: u32 = 0o777;
+/// Bytes that a SELinux label may have here.
+const MAX_LABEL: usize = 4096;
+const UNLABELLED: &str = "it has no SELinux label of the form user:role:type:level";
 
 impl Object {
     /// Looks at everything but the content.
@@ -95,6 +98,29 @@ impl Object {
     pub fn allocate(permit: &Permit<Write, Arc<Self>>, size: u64) -> Result<(), Error> {
         let file = permit.resource().regular()?.reopen(OFlags::WRONLY)?;
         sys::fallocate(&file, FallocateFlags::empty(), 0, size).map_err(|errno| Error::Io(errno.into()))
+    }
+
+    /// Changes parts of the SELinux label of a file that has one: the user, the role, the type and the level.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] when it has no label; else as the operating system says.
+    pub fn relabel(permit: &Permit<SetXAttr, With<Arc<Self>>>, changes: [Option<&str>; 4]) -> Result<(), Error> {
+        let file = permit.resource().0.regular()?.reopen(OFlags::RDONLY)?;
+        let mut label = Vec::with_capacity(MAX_LABEL);
+        match sys::fgetxattr(&file, SELINUX, rustix::buffer::spare_capacity(&mut label)) {
+            Ok(_) => {}
+            Err(Errno::NODATA | Errno::NOTSUP) => return Err(Error::Unsupported(UNLABELLED)),
+            Err(errno) => return Err(Error::Io(errno.into())),
+        }
+        let label = std::str::from_utf8(&label).map_err(|_| Error::Unsupported(UNLABELLED))?.trim_end_matches('\0');
+        let parts: Vec<_> = label.splitn(changes.len(), ':').collect();
+        if parts.len() != changes.len() {
+            return Err(Error::Unsupported(UNLABELLED));
+        }
+        let label: Vec<_> = changes.iter().zip(parts).map(|(change, part)| change.unwrap_or(part)).collect();
+        let label = format!("{}\0", label.join(":"));
+        sys::fsetxattr(&file, SELINUX, label.as_bytes(), XattrFlags::REPLACE).map_err(|errno| Error::Io(errno.into()))
     }
 
     /// Where a symbolic link points to.

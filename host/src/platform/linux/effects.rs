@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::locate::{FileSystem, Object, kind, look};
 use super::reader::Reader;
 use super::transfer::{Haste, PRIVATE, fill, keep_rights};
-use crate::gate::{Create, Delete, Permit, Read, Write};
+use crate::gate::{Create, Delete, Permit, Read, Reads, Write};
 use crate::limits::RunClock;
 use crate::platform::{Entry, Error, Kind, Listing, Vacancy};
 
@@ -30,7 +30,7 @@ impl Object {
     /// # Errors
     ///
     /// As the operating system says.
-    pub fn reader(permit: &Permit<Read, Arc<Self>>, clock: &RunClock) -> Result<Reader, Error> {
+    pub fn reader<A: Reads>(permit: &Permit<A, Arc<Self>>, clock: &RunClock) -> Result<Reader, Error> {
         let object = permit.resource();
         let file = object.reopen(OFlags::RDONLY)?;
         // Files of /proc and the like say that they are empty and are not.
