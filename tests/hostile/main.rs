@@ -8,6 +8,7 @@ mod existence;
 mod forgery;
 mod guards;
 mod hidden;
+mod kernel;
 mod lexical;
 mod limits;
 mod links;
