@@ -17,6 +17,7 @@ mod moving;
 mod names;
 mod policies;
 mod races;
+mod record;
 mod removal;
 mod rights;
 mod special;

@@ -128,12 +128,12 @@ fn searching_stays_below(log_mib: usize, cap: u64) {
 
 #[test]
 fn searching_a_log_that_is_larger_than_that_stays_below_the_cap_and_64_mib() {
-    searching_stays_below(128, 8);
+    searching_stays_below(96, 8);
 }
 
 /// The same, of the size that is promised. It takes its room on the disk, and its time.
 #[test]
-#[ignore = "writes 2 GiB"]
+#[ignore = "writes 2 GiB and needs an optimised build: cargo test --release"]
 fn searching_a_log_of_2_gib_stays_below_the_cap_and_64_mib() {
     searching_stays_below(2048, 256);
     searching_stays_below(2048, 8);
