@@ -131,6 +131,7 @@ struct Tracer {
 }
 
 /// Runs a script's text under a policy's text with arguments. Nothing where this process may not trace, such as in some containers.
+#[expect(clippy::zombie_processes, reason = "the tracer waits for it, as for each of its threads")]
 pub fn run(case: &Case, script: &str, policy: &str, arguments: &Value) -> Option<Traced> {
     let (script, policy) = (case.file(".traced/script", script), case.file(".traced/policy", policy));
     let (record, stdout) = (case.path(".traced/record"), case.path(".traced/stdout"));
@@ -410,9 +411,10 @@ impl Comparison {
                 let (action, target) = self.temporary[path].clone();
                 assert_eq!(target, call.to, "a temporary file comes to be where leave was given");
                 self.once(at, "publish", &action, &target, call);
-                // Leave to create and to delete may have been taken as well.
-                for action in ["create", "write"] {
-                    self.happened(at, action, &target, call);
+                self.happened(at, "write", &target, call);
+                // A link takes both to be put in the place of another.
+                if !call.replaces || action == "delete" {
+                    self.happened(at, "create", &target, call);
                 }
             }
             "rename" | "link" => self.moves(at, call),
