@@ -137,6 +137,24 @@ fn lines_with_other_ends() {
 }
 
 #[test]
+fn anchors_are_those_of_a_line() {
+    let case = Case::new();
+    case.file("in/f", "one\ntwo\r\n\nten\nout of ten");
+    for (pattern, expected) in [
+        ("^two$", json!(["two"])),
+        ("o$", json!(["two"])),
+        ("^ten$", json!(["ten"])),
+        ("ten$", json!(["ten", "out of ten"])),
+        ("^[a-z]+$", json!(["one", "two", "ten"])),
+        ("^o[a-z]+", json!(["one", "out of ten"])),
+        ("^$", json!([""])),
+    ] {
+        assert_eq!(value(&case, &format!("grep(\"{pattern}\", p + \"/f\")")), expected, "{pattern}");
+    }
+    assert_eq!(value(&case, "grep([grep::invert], \"n$\", p + \"/f\")"), json!(["one", "two", ""]));
+}
+
+#[test]
 fn wc() {
     let case = case();
     let wc = |flags: &str| value(&case, &format!("wc({flags}p + \"/f\")"));

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::time::SystemTime;
 
-use rex_tests::{Case, root};
-use serde_json::json;
+use rex_tests::{Case, root, traced};
+use serde_json::{Value, json};
 use wit_parser::Resolve;
 
 /// One use of a function.
@@ -257,13 +257,13 @@ fn case() -> Case {
 fn run(case: &Case, row: &Row, actions: &[&str]) -> rex_tests::Ran {
     let policy =
         if actions.is_empty() { "forbid(principal, action, resource);".to_owned() } else { case.permit(actions, &["in"]) };
-    case.run_with(row.script, &policy, &["--args-json", &arguments(case)])
+    case.run_with(row.script, &policy, &["--args-json", &arguments(case).to_string()])
 }
 
-fn arguments(case: &Case) -> String {
+fn arguments(case: &Case) -> Value {
     // Who owns a file may give it to itself, root or not.
     let me = std::fs::metadata(case.path("in")).unwrap().uid().to_string();
-    json!({ "p": case.path("in"), "me": me }).to_string()
+    json!({ "p": case.path("in"), "me": me })
 }
 
 #[test]
@@ -311,6 +311,18 @@ fn every_function_is_denied_and_does_nothing_when_one_action_is_missing() {
     }
 }
 
+/// And the other way round: the tracer sees no effect without its decision, and no leave to change something without the change.
+#[test]
+fn every_effect_of_every_function_has_its_own_decision_before_it() {
+    for row in rows().filter(|row| !row.actions.is_empty()) {
+        let case = case();
+        let policy = case.permit(row.actions, &["in"]);
+        let Some(traced) = traced::run(&case, row.script, &policy, &arguments(&case)) else { return };
+        assert_eq!((traced.ran.code, traced.ran.result()), (0, &json!(true)), "{}: {:?}", row.script, traced.ran);
+        traced.compare(&case.path("in"), row.changes);
+    }
+}
+
 /// The rights of one directory are not those of the next.
 #[test]
 fn every_function_is_denied_where_the_policy_permits_another_directory() {
@@ -319,7 +331,7 @@ fn every_function_is_denied_where_the_policy_permits_another_directory() {
         case.dir("in-not");
         let before = tree(&case.path("in"));
         let policy = case.permit(row.actions, &["in-not", "i", "other"]);
-        let options = ["--args-json", &arguments(&case)];
+        let options = ["--args-json", &arguments(&case).to_string()];
         case.run_with(row.script, &policy, &options).expect_code(3);
         assert_eq!(tree(&case.path("in")), before, "{}: {}", row.function, row.script);
     }

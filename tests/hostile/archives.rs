@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 
-use rex_tests::{Case, Ran};
+use rex_tests::{Case, Ran, traced};
+use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
 use crate::tools::{SECRET, permit_in};
@@ -75,6 +76,20 @@ fn every_kind_of_archive_is_unpacked() {
         extract(&case, &policy).expect_code(0);
         for (name, content) in [("f", "one"), ("d/e/g", "two"), ("h", "")] {
             assert_eq!(case.content(&format!("in/out/{name}")).as_deref(), Some(content), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_entry_has_its_own_decision_before_it() {
+    let entries = [("f", "one"), ("d/e/g", "two"), ("d/e/g", "again"), ("h", "")];
+    for archive in [tar(&entries), gzip(&tar(&entries)), zip(&[("f", "one"), ("d/e/g", "two")])] {
+        let (case, policy) = case(archive);
+        for new in [true, false] {
+            let Some(traced) = traced::run(&case, EXTRACT, &policy, &json!({ "p": case.path("in") })) else { return };
+            assert_eq!(traced.ran.code, 0, "{:?}", traced.ran);
+            // Leave to create is taken for what is replaced too.
+            traced.compare(&case.path(""), new);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use proptest::prelude::*;
-use rex_tests::Case;
+use rex_tests::{Case, traced};
 use serde_json::{Value, json};
 
 /// Tries everything on every path, and keeps all that it is told.
@@ -63,52 +63,90 @@ fn all_files(directory: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+/// A tree of files and links, and what a policy says of places in it.
+#[derive(Debug, Clone)]
+struct World {
+    files: BTreeSet<Names>,
+    links: Vec<(Names, String)>,
+    permitted: Vec<Names>,
+    forbidden: Vec<Names>,
+}
 
-    #[test]
-    fn no_byte_of_a_hidden_file_reaches_the_script(
-        files in prop::collection::btree_set(any_path(), 2..8),
-        links in prop::collection::vec((any_path(), any_target()), 0..8),
-        permitted in prop::collection::vec(any_path(), 1..4),
-        forbidden in prop::collection::vec(any_path(), 0..3),
-    ) {
+fn any_world() -> impl Strategy<Value = World> {
+    let files = prop::collection::btree_set(any_path(), 2..8);
+    let links = prop::collection::vec((any_path(), any_target()), 0..8);
+    let (permitted, forbidden) = (prop::collection::vec(any_path(), 1..4), prop::collection::vec(any_path(), 0..3));
+    (files, links, permitted, forbidden).prop_map(|(files, links, permitted, forbidden)| World {
+        files,
+        links,
+        permitted,
+        forbidden,
+    })
+}
+
+/// A world that has come to be.
+struct Made {
+    case: Case,
+    policy: String,
+    /// What the script gets.
+    arguments: Value,
+    /// Where it may write.
+    out: String,
+    /// The files that the policy hides, each with its content.
+    hidden: Vec<(String, String)>,
+}
+
+impl World {
+    fn make(&self) -> Made {
         let case = Case::new();
         case.dir("t");
+        let real = |names: &Names| case.path(&format!("t/{}", names.join("/")));
         let mut paths = BTreeSet::new();
-        let mut tokens = Vec::new();
-        for (number, names) in files.iter().enumerate() {
-            let path = case.path(&format!("t/{}", names.join("/")));
+        let mut hidden = Vec::new();
+        let permitted: BTreeSet<_> = self.permitted.iter().map(real).collect();
+        let forbidden: BTreeSet<_> = self.forbidden.iter().map(real).collect();
+        for (number, names) in self.files.iter().enumerate() {
+            let path = real(names);
             // A name cannot be a file and a directory.
             if std::fs::create_dir_all(Path::new(&path).parent().unwrap()).is_ok() && !Path::new(&path).exists() {
                 let token = format!("TOKEN-{number}-");
                 std::fs::write(&path, &token).unwrap();
-                tokens.push((path.clone(), token));
+                if !visible(Path::new(&path), &permitted, &forbidden) {
+                    hidden.push((path.clone(), token));
+                }
             }
             paths.insert(path);
         }
-        for (names, target) in &links {
-            let path = case.path(&format!("t/{}", names.join("/")));
+        for (names, target) in &self.links {
+            let path = real(names);
             if Path::new(&path).parent().unwrap().is_dir() && symlink(target, &path).is_ok() {
                 paths.insert(path);
             }
         }
-        let real = |names: &Names| case.path(&format!("t/{}", names.join("/")));
-        let permitted: BTreeSet<_> = permitted.iter().map(real).collect();
-        let forbidden: BTreeSet<_> = forbidden.iter().map(real).collect();
-        let hidden: Vec<_> = tokens.iter().filter(|(path, _)| !visible(Path::new(path), &permitted, &forbidden)).collect();
-
         let out = case.dir("out");
-        let statement = |effect: &str, path: &str| format!(
-            "{effect}(principal, action, resource in file_system::Dir::\"{path}\");{}",
-            // What is forbidden or permitted may be a file.
-            format_args!("{effect}(principal, action, resource == file_system::File::\"{path}\");\n"),
-        );
-        let policy: String = permitted.iter().map(|path| statement("permit", path)).chain([statement("permit", &out)])
-            .chain(forbidden.iter().map(|path| statement("forbid", path))).collect();
-        let (paths, record) = (paths.into_iter().collect::<Vec<_>>(), case.path("record"));
-        let arguments = json!({ "paths": paths, "out": out }).to_string();
-        let ran = case.run_with(SCRIPT, &policy, &["--args-json", &arguments, "--audit-log", &record]).expect_code(0);
+        let statement = |effect: &str, path: &str| {
+            format!(
+                "{effect}(principal, action, resource in file_system::Dir::\"{path}\");{}",
+                // What is forbidden or permitted may be a file.
+                format_args!("{effect}(principal, action, resource == file_system::File::\"{path}\");\n"),
+            )
+        };
+        let permits = permitted.iter().map(|path| statement("permit", path)).chain([statement("permit", &out)]);
+        let policy = permits.chain(forbidden.iter().map(|path| statement("forbid", path))).collect();
+        let arguments = json!({ "paths": paths, "out": out });
+        Made { case, policy, arguments, out, hidden }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_byte_of_a_hidden_file_reaches_the_script(world in any_world()) {
+        let Made { case, policy, arguments, out, hidden } = world.make();
+        let record = case.path("record");
+        let options = ["--args-json", &arguments.to_string(), "--audit-log", &record];
+        let ran = case.run_with(SCRIPT, &policy, &options).expect_code(0);
 
         let mut written = Vec::new();
         all_files(Path::new(&out), &mut written);
@@ -125,5 +163,19 @@ proptest! {
         prop_assert_eq!(&numbers, &(1..=numbers.len() as u64).collect::<Vec<_>>());
         let counts = &ran.report["decisions"];
         prop_assert_eq!(counts["allowed"].as_u64().unwrap() + counts["denied"].as_u64().unwrap(), numbers.len() as u64);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The tracer sees what the record does not tell.
+    #[test]
+    fn every_effect_has_its_own_decision_before_it(world in any_world()) {
+        let Made { case, policy, arguments, .. } = world.make();
+        if let Some(traced) = traced::run(&case, SCRIPT, &policy, &arguments) {
+            prop_assert_eq!(traced.ran.code, 0);
+            traced.compare(&case.path(""), false);
+        }
     }
 }

@@ -107,6 +107,38 @@ fn a_guest_that_is_full_and_a_huge_file_stay_below_the_cap_and_64_mib() {
     }
 }
 
+/// What is searched streams through: a log that is larger than all the process may have.
+fn searching_stays_below(log_mib: usize, cap: u64) {
+    let case = Case::new();
+    let log = case.path("big");
+    let mut file = std::fs::File::create(&log).unwrap();
+    let mut lines = b"2026-01-01T00:00:00Z a line of a log, in which there is nothing to be found\n".repeat(1 << 14);
+    lines.truncate((1 << 20) - 7);
+    lines.extend(b"\nfound\n");
+    for _ in 0..log_mib {
+        file.write_all(&lines).unwrap();
+    }
+    drop(file);
+    let script = format!("grep(\"^found$\", \"{log}\").len() == {log_mib}");
+    let (ran, peak) = measured(&case, &script, &["--max-memory", &format!("{cap}MiB"), "--timeout", "10m"]);
+    assert_eq!((ran.code, ran.result()), (0, &true.into()), "{ran:?}");
+    assert!(peak <= cap + 64, "{log_mib} MiB: {peak} MiB");
+    println!("a log of {log_mib} MiB: {peak} MiB, {} ms", ran.report["usage"]["duration_ms"]);
+}
+
+#[test]
+fn searching_a_log_that_is_larger_than_that_stays_below_the_cap_and_64_mib() {
+    searching_stays_below(96, 8);
+}
+
+/// The same, of the size that is promised. It takes its room on the disk, and its time.
+#[test]
+#[ignore = "writes 2 GiB and needs an optimised build: cargo test --release"]
+fn searching_a_log_of_2_gib_stays_below_the_cap_and_64_mib() {
+    searching_stays_below(2048, 256);
+    searching_stays_below(2048, 8);
+}
+
 #[test]
 fn a_huge_result_stays_below_the_cap_and_64_mib() {
     for size in [22, 24, 25] {

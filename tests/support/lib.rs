@@ -1,5 +1,8 @@
 //! How the tests run Rex: as the command that a user gets.
 
+#[cfg(target_os = "linux")]
+pub mod traced;
+
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};

@@ -9,7 +9,7 @@ use super::text;
 use super::{Answer, MAX_ENTRIES, ReadPermit, about};
 use crate::capability::{Failure, PART_OVERHEAD, State};
 use crate::gate::{Asked, Chown, Create, Named, Open, Write};
-use crate::platform::{AbsolutePath, Kind, Links, Located, Name, Object, is_in, parent};
+use crate::platform::{AbsolutePath, Kind, Links, Located, Name, Object, Reader, is_in, parent};
 use crate::policy::EntityType::{Dir, File};
 use crate::sandbox::bindings::rex::host::file_system::ExtractFlags;
 use crate::sandbox::bindings::rex::host::types::ErrorKind;
@@ -52,9 +52,10 @@ pub(super) fn extract(
     asked: &AbsolutePath,
     options: ExtractFlags,
 ) -> Answer<Vec<String>> {
+    let mut reader = text::open(state, permit)?;
     let mut left_out = Vec::new();
     let (mut count, mut unpacked, mut told) = (0_usize, 0_u64, 0_usize);
-    each(state, permit, &mut |state, item, _| {
+    each(state, permit, &mut reader, &mut |state, item, _| {
         count += 1;
         unpacked = unpacked.saturating_add(item.size);
         if count > MAX_ENTRIES || unpacked > MAX_UNPACKED {
@@ -77,7 +78,7 @@ pub(super) fn extract(
         let (path, shown) = (at(into.path()), at(asked.as_str()));
         permit_item(state, item, &path, &shown, options)
     })?;
-    each(state, permit, &mut |state, item, content| {
+    each(state, permit, &mut reader, &mut |state, item, content| {
         let names = names(&item.name)?;
         match item.what {
             What::Other => Ok(()),
@@ -190,11 +191,11 @@ fn names(path: &str) -> Answer<Vec<Name>> {
 
 type Visit<'v> = dyn FnMut(&mut State, &Item, &mut dyn Read) -> Answer<()> + 'v;
 
-/// Shows each entry of an archive, whatever kind of archive it is.
-fn each(state: &mut State, permit: &ReadPermit, visit: &mut Visit<'_>) -> Answer<()> {
+/// Shows each entry of an archive, whatever kind of archive it is, from its beginning.
+fn each(state: &mut State, permit: &ReadPermit, reader: &mut Reader, visit: &mut Visit<'_>) -> Answer<()> {
     let broken = |error: io::Error| text::failed(&permit.asked, error);
-    let mut reader = text::open(state, permit)?;
     let mut magic = [0; 4];
+    reader.seek(SeekFrom::Start(0)).map_err(broken)?;
     let read = reader.read(&mut magic).map_err(broken)?;
     reader.seek(SeekFrom::Start(0)).map_err(broken)?;
     if magic.starts_with(&GZIP) {
@@ -234,7 +235,7 @@ fn each_of_tar(state: &mut State, permit: &ReadPermit, reader: impl Read, visit:
     Ok(())
 }
 
-fn each_of_zip(state: &mut State, permit: &ReadPermit, reader: crate::platform::Reader, visit: &mut Visit<'_>) -> Answer<()> {
+fn each_of_zip(state: &mut State, permit: &ReadPermit, reader: &mut Reader, visit: &mut Visit<'_>) -> Answer<()> {
     let broken = |error: zip::result::ZipError| {
         text::failed(&permit.asked, io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))
     };

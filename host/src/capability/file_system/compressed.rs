@@ -53,9 +53,10 @@ pub(super) fn search(state: &State, permit: &ReadPermit, options: &GzipSearchOpt
 
 /// Both sizes. The one that a gzip file tells of itself counts no further than 4 GiB, and anybody can write it, so the content is read.
 pub(super) fn info(state: &State, permit: &ReadPermit) -> Answer<GzipInfo> {
-    let compressed = text::open(state, permit)?.size().unwrap_or(0);
+    let reader = text::open(state, permit)?;
+    let compressed = reader.size().unwrap_or(0);
     let uncompressed =
-        io::copy(&mut open(state, permit)?, &mut io::sink()).map_err(|error| text::failed(&permit.asked, error))?;
+        io::copy(&mut MultiGzDecoder::new(reader), &mut io::sink()).map_err(|error| text::failed(&permit.asked, error))?;
     Ok(GzipInfo { compressed, uncompressed })
 }
 

@@ -272,6 +272,8 @@ pub(super) fn matcher(pattern: &str) -> Answer<RegexMatcher> {
         return Err(Failure::of(ErrorKind::InvalidArguments, message));
     }
     RegexMatcherBuilder::new()
+        // `^` and `$` are those of each line, of which a buffer has many.
+        .multi_line(true)
         .crlf(true)
         .size_limit(MAX_REGEX)
         .dfa_size_limit(MAX_REGEX)

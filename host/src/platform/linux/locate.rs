@@ -82,9 +82,14 @@ impl FileSystem {
             ),
             other => Error::Io(other.into()),
         })?;
-        let descriptors = sys::open("/proc/self/fd", LOOK | OFlags::DIRECTORY, Mode::empty()).map_err(io::Error::from)?;
+        const NO_PROC: Error =
+            Error::Unsupported("/proc is not the kernel's, so that the path of an opened file cannot be known");
+        let descriptors = match sys::open("/proc/self/fd", LOOK | OFlags::DIRECTORY, Mode::empty()) {
+            Err(Errno::NOENT | Errno::NOTDIR) => return Err(NO_PROC),
+            descriptors => descriptors.map_err(io::Error::from)?,
+        };
         if sys::fstatfs(&descriptors).map_err(io::Error::from)?.f_type != sys::PROC_SUPER_MAGIC {
-            return Err(Error::Unsupported("/proc is not the kernel's, so that the path of an opened file cannot be known"));
+            return Err(NO_PROC);
         }
         Ok(Self { root: Arc::new(root), descriptors: Arc::new(descriptors) })
     }
