@@ -126,15 +126,15 @@ const MATRIX: &[Row] = &[
     looks("file-system/[method]file.counts", file!("f.counts().line_count == 2"), &["open", "read"]),
     looks(
         "file-system/[method]file.read-bytes",
-        file!("try { f.elf_info() } catch (e) { if e.kind == IoErrorKind::ValidationError { true } else { throw e } }"),
+        file!("try { f.elf_info() } catch (e) { if e.kind != IoErrorKind::ValidationError { throw e } } true"),
         &["open", "read"],
     ),
     // Without SELinux there is no label to change.
     looks(
         "file-system/[method]file.set-selinux-label",
         file!(
-            "try { f.set_extended_attr(SetXAttrOptions().name(\"security.selinux\").build()); true } catch (e) { \
-             if e.kind == IoErrorKind::UnsupportedOperationError { true } else { throw e } }"
+            "try { f.set_extended_attr(SetXAttrOptions().name(\"security.selinux\").build()) } catch (e) { \
+             if e.kind != IoErrorKind::UnsupportedOperationError { throw e } } true"
         ),
         &["open", "set_x_attr"],
     ),
