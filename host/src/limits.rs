@@ -83,6 +83,13 @@ impl RunClock {
         Self { started, deadline, stopped: Arc::default() }
     }
 
+    /// A clock for a part of the run, with a time limit of its own. What stops the run stops the part.
+    #[must_use]
+    pub fn within(&self, timeout: Duration) -> Self {
+        let part = Self::start(timeout);
+        Self { deadline: part.deadline.min(self.deadline), stopped: Arc::clone(&self.stopped), ..part }
+    }
+
     /// Time since the start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
