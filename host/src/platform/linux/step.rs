@@ -1,8 +1,8 @@
 //! A shell's script in a process group of its own, as the SSM agent runs it.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{OpenOptions, Permissions, create_dir};
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -30,14 +30,14 @@ const COMMANDS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 ///
 /// When the script cannot be started.
 pub fn run_shell_script(script: &ShellScript<'_>, limit: usize, clock: &RunClock) -> Result<Finished, Error> {
-    let directory = tempfile::Builder::new().prefix("rex-step-").make(|path| DirBuilder::new().mode(0o700).create(path))?;
+    let directory = tempfile::Builder::new().prefix("rex-step-").permissions(Permissions::from_mode(0o700)).tempdir()?;
     let path =
         directory.path().to_str().filter(|path| path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte)));
     // The agent gives the path to the shell as a command, which would divide another one.
     let path =
         path.ok_or(Error::Unsupported("the directory for temporary files has a name that a shell does not take as it is"))?;
     let (commands, file) = (format!("{path}/bin"), format!("{path}/_script.sh"));
-    DirBuilder::new().mode(0o700).create(&commands)?;
+    create_dir(&commands)?;
     symlink(script.program, Path::new(&commands).join("rex-runner"))?;
     OpenOptions::new().write(true).create_new(true).mode(0o700).open(&file)?.write_all(script.text.as_bytes())?;
     let mut command = Command::new("/bin/sh");
