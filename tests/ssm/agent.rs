@@ -53,8 +53,8 @@ fn no_script_chooses_what_the_agent_is_told() {
 fn a_long_report_fits() {
     let case = Case::new();
     let document = rendered(&case, PERMIT_ALL, &[]);
-    let text =
-        "for i in 0..500 { info(\"\\u0001é😀\".repeat(100)) } try { cat(\"/nowhere\") } catch {} \"x\\u0002\".repeat(50000)";
+    let text = r#"let m = ""; m.pad(300, "\u0001é😀"); for i in 0..500 { info(m) } try { cat("/nowhere") } catch {}
+        let t = ""; t.pad(50000, "x\u0002"); t"#;
     let report = ends(&case, &document, &script(text), ("Success", 0, "finished"));
     assert!(report["truncated"]["output_bytes"].as_u64().unwrap() > 0, "{report}");
     let long = format!("cat(\"/{}\")", "é/".repeat(1500));

@@ -55,7 +55,7 @@ mainSteps:
 "#;
     has(
         &Case::new(),
-        &yaml.replace("\n      EOF", "\n      EOF"),
+        yaml,
         &[
             ("unbounded-parameter", None),
             ("parameter-store", None),

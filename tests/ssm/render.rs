@@ -27,7 +27,7 @@ fn the_step_for_windows_is_power_shell() {
         let text = text(&read(&committed(name)), "RunOnWindows");
         assert!(text.is_ascii() && is_power_shell(&text), "{name}");
         // The parser notices what is missing.
-        for part in ["{\n", "\n} catch", "'", "if ("] {
+        for part in ["{\n", "\n} catch", "if ("] {
             assert!(!is_power_shell(&text.replacen(part, "", 1)), "{name}, {part}");
         }
     }

@@ -99,8 +99,6 @@ pub(super) fn ssm(command: &SsmCommand) -> anyhow::Result<u8> {
         SsmCommand::Invoke(arguments) => invoke_document(arguments),
     };
     match done {
-        // The exit code tells a reader that has gone away.
-        Err(Problem::Unshown(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(HOST_FAILED),
         Err(Problem::Unshown(error)) => Err(error.into()),
         Err(Problem::Refused { format, code, message }) => {
             #[derive(Serialize)]
@@ -109,8 +107,8 @@ pub(super) fn ssm(command: &SsmCommand) -> anyhow::Result<u8> {
                 error: &'a str,
             }
             match format {
-                Format::Json => json(&Refusal { schema_version: 1, error: &message })?,
-                Format::Human => writeln!(io::stderr(), "error: {}", printable(&message))?,
+                Format::Json => shown(json(&Refusal { schema_version: 1, error: &message }))?,
+                Format::Human => shown(writeln!(io::stderr(), "error: {}", printable(&message)))?,
             }
             Ok(code)
         }
@@ -130,6 +128,11 @@ impl From<io::Error> for Problem {
     }
 }
 
+/// A reader that has gone away is no error: the exit code still tells.
+fn shown(result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
+
 fn refused(format: Format, code: u8) -> impl Fn(String) -> Problem {
     move |message| Problem::Refused { format, code, message }
 }
@@ -142,7 +145,7 @@ fn render_document(arguments: &RenderArguments) -> Result<u8, Problem> {
     let rendered = render(&Recipe { name: &arguments.name, policy: &policy, platforms, scripts })
         .map_err(|error| invalid(error.to_string()))?;
     io::stdout().write_all(rendered.content.as_bytes())?;
-    writeln!(io::stderr(), "create it under the name {}", rendered.name)?;
+    shown(writeln!(io::stderr(), "create it under the name {}", rendered.name))?;
     Ok(0)
 }
 
@@ -157,9 +160,9 @@ fn lint_document(arguments: &LintArguments) -> Result<u8, Problem> {
                 schema_version: u32,
                 findings: &'a [Finding],
             }
-            json(&Findings { schema_version: 1, findings: &findings })?;
+            shown(json(&Findings { schema_version: 1, findings: &findings }))?;
         }
-        Format::Human => show_findings(&findings, &mut io::stdout().lock())?,
+        Format::Human => shown(show_findings(&findings, &mut io::stdout().lock()))?,
     }
     Ok(if findings.is_empty() { 0 } else { NOT_WELL })
 }
@@ -200,9 +203,9 @@ fn invoke_document(arguments: &InvokeArguments) -> Result<u8, Problem> {
                 #[serde(flatten)]
                 invoked: &'a Invoked,
             }
-            json(&Shown { schema_version: 1, invoked: &invoked })?;
+            shown(json(&Shown { schema_version: 1, invoked: &invoked }))?;
         }
-        Format::Human => show_steps(&invoked)?,
+        Format::Human => shown(show_steps(&invoked))?,
     }
     Ok(code(&invoked))
 }
