@@ -160,6 +160,16 @@ mod tests {
     }
 
     #[test]
+    fn a_part_ends_with_the_whole() {
+        let whole = RunClock::start(Duration::MAX);
+        let part = whole.within(Duration::from_secs(3600));
+        assert_eq!(whole.within(Duration::ZERO).check(), Err(Stop::Deadline));
+        whole.stop(Stop::Signal);
+        assert_eq!(part.check(), Err(Stop::Signal));
+        assert_eq!(RunClock::start(Duration::ZERO).within(Duration::MAX).check(), Err(Stop::Deadline));
+    }
+
+    #[test]
     fn the_first_reason_counts() {
         let clock = RunClock::start(Duration::MAX);
         assert_eq!(clock.check(), Ok(()));

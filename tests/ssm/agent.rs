@@ -57,7 +57,7 @@ fn a_long_report_fits() {
         let t = ""; t.pad(50000, "x\u0002"); t"#;
     let report = ends(&case, &document, &script(text), ("Success", 0, "finished"));
     assert!(report["truncated"]["output_bytes"].as_u64().unwrap() > 0, "{report}");
-    let long = format!("cat(\"/{}\")", "é/".repeat(1500));
+    let long = format!("cat(\"/{}\")", "é/".repeat(1200));
     ends(&case, &committed("Rex-RW"), &script(&long), ("Failed", 3, "denied"));
 }
 

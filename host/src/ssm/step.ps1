@@ -36,5 +36,8 @@ try {
     Remove-Item -LiteralPath $policy -Force -ErrorAction SilentlyContinue
 }
 # Every other code means something to the agent: 168 makes a success of anything, 3010 restarts the machine.
-if ($code -lt 0 -or $code -gt 7) { $code = 6 }
+if ($code -lt 0 -or $code -gt 7) {
+    Write-Verdict 6 'host_failed' 'INTERNAL_EXCEPTION' "rex-runner ended with code $code, which is none of its own"
+    $code = 6
+}
 exit $code
