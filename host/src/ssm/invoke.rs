@@ -136,7 +136,7 @@ pub fn invoke(invocation: &Invocation<'_>, stop: &RunClock) -> Result<Invoked, I
     for step in steps {
         let skipped = over || !step.applies;
         let result = if skipped { step.skipped() } else { step.run(invocation.program, &environment, stop)? };
-        // The agent reads two codes as the end of the document.
+        // The agent reads three codes as the end of the document.
         over |= !skipped && (matches!(result.1, 168 | 169 | 194) || result.0.status == Status::Cancelled);
         results.push(result.0);
     }
