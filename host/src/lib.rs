@@ -12,6 +12,7 @@
 //! * [`capability`] implements the interfaces of `wit/`, a module each;
 //! * [`gate`] is the only door to the machine: it asks the [`policy`], has the [`audit`] record the answer, and gives the permit that
 //!   the effects of [`platform`] ask for;
+//! * [`ssm`] makes documents of AWS Systems Manager, checks them, and runs them as its agent would;
 //! * [`limits`] bounds a run, [`journal`] is what is known of it so far.
 
 pub mod audit;
@@ -25,3 +26,4 @@ pub mod policy;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+pub mod ssm;

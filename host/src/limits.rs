@@ -83,6 +83,13 @@ impl RunClock {
         Self { started, deadline, stopped: Arc::default() }
     }
 
+    /// A clock for a part of the run, with a time limit of its own. What stops the run stops the part.
+    #[must_use]
+    pub fn within(&self, timeout: Duration) -> Self {
+        let part = Self::start(timeout);
+        Self { deadline: part.deadline.min(self.deadline), stopped: Arc::clone(&self.stopped), ..part }
+    }
+
     /// Time since the start.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
@@ -150,6 +157,16 @@ mod tests {
         let clock = RunClock::start(Duration::from_millis(20));
         assert_eq!(clock.sleep(Duration::from_secs(3600)), Err(Stop::Deadline));
         assert!(clock.elapsed() >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_part_ends_with_the_whole() {
+        let whole = RunClock::start(Duration::MAX);
+        let part = whole.within(Duration::from_secs(3600));
+        assert_eq!(whole.within(Duration::ZERO).check(), Err(Stop::Deadline));
+        whole.stop(Stop::Signal);
+        assert_eq!(part.check(), Err(Stop::Signal));
+        assert_eq!(RunClock::start(Duration::ZERO).within(Duration::MAX).check(), Err(Stop::Deadline));
     }
 
     #[test]

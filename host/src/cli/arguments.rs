@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::ssm::SsmCommand;
 use crate::audit::Destination;
 use crate::limits::Limits;
 use crate::run::REDACTION_DICTIONARY;
@@ -27,6 +28,9 @@ pub struct Arguments {
 pub(super) enum Command {
     /// Compiles a script and validates a policy, and runs nothing.
     Check(CheckArguments),
+    /// Makes, checks and tries documents of AWS Systems Manager.
+    #[command(subcommand)]
+    Ssm(SsmCommand),
 }
 
 #[derive(Debug, Args)]
@@ -57,14 +61,20 @@ pub(super) struct RunArguments {
 #[derive(Debug, Args)]
 pub(super) struct InputArguments {
     /// The script to run; `-` is standard input
-    #[arg(short, long, value_name = "FILE", required_unless_present = "script")]
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["script", "script_env"])]
     pub(super) script_file: Option<PathBuf>,
     /// The script itself
     #[arg(long, value_name = "TEXT", conflicts_with = "script_file")]
     pub(super) script: Option<String>,
+    /// The script is the value of this environment variable
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["script_file", "script"])]
+    pub(super) script_env: Option<String>,
     /// The Cedar policy
     #[arg(short, long, value_name = "FILE", required = true)]
     pub(super) policy_file: Option<PathBuf>,
+    /// Refuse a policy whose text has another digest
+    #[arg(long, value_name = "sha256:HEX", value_parser = sha256)]
+    pub(super) policy_digest: Option<String>,
     /// Variables for the script, as JSON: {"name": {"stringValue": "x"}, …}
     #[arg(short = 'a', long, value_name = "FILE")]
     pub(super) script_arguments_file: Option<PathBuf>,
@@ -74,6 +84,9 @@ pub(super) struct InputArguments {
     /// Variables for the script, as a plain JSON object: {"name": "x", "count": 3}
     #[arg(long, value_name = "JSON")]
     pub(super) args_json: Option<String>,
+    /// The same, from this environment variable
+    #[arg(long, value_name = "NAME")]
+    pub(super) args_env: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -144,6 +157,13 @@ impl RunArguments {
 fn named_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("it has no `=`: write --arg name=value")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The digits of a digest.
+fn sha256(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("sha256:").filter(|digits| digits.len() == 64);
+    let digits = digits.filter(|digits| digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
+    digits.map(str::to_owned).ok_or_else(|| "write sha256: and 64 hexadecimal digits, small".to_owned())
 }
 
 /// Splits a number from its unit.

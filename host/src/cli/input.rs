@@ -1,5 +1,6 @@
 //! Scripts, policies and arguments, from where the command line says they are.
 
+use std::env::VarError;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::arguments::InputArguments;
+use crate::audit::digest;
 use crate::limits::{MAX_ARGUMENT_BYTES, MAX_POLICY_BYTES, MAX_SCRIPT_BYTES};
 
 /// Why an input cannot be used.
@@ -23,6 +25,12 @@ pub(super) enum InputError {
     Arguments { origin: String, cause: serde_json::Error },
     #[error("the argument `{0}` is given twice")]
     Twice(String),
+    #[error("the environment variable {0} is not set; the SSM agent sets it from version 3.3.2746.0 on, and an older one never")]
+    Unset(String),
+    #[error("the environment variable {0} is not UTF-8")]
+    EnvironmentNotUtf8(String),
+    #[error("the policy {path} has the digest sha256:{found}, and not the one that --policy-digest demands")]
+    PolicyDigest { path: PathBuf, found: String },
     #[error("a policy file has to be given with -p")]
     NoPolicy,
     #[error("a script has to be given with -s or --script")]
@@ -38,16 +46,22 @@ impl InputError {
 
 impl InputArguments {
     pub(super) fn script(&self) -> Result<String, InputError> {
-        match (&self.script, &self.script_file) {
-            (Some(text), _) => Ok(text.clone()),
-            (None, Some(path)) => read("script", path, MAX_SCRIPT_BYTES),
-            (None, None) => Err(InputError::NoScript),
+        match (&self.script, &self.script_env, &self.script_file) {
+            (Some(text), ..) => Ok(text.clone()),
+            (None, Some(name), _) => environment(name),
+            (None, None, Some(path)) => read("script", path, MAX_SCRIPT_BYTES),
+            (None, None, None) => Err(InputError::NoScript),
         }
     }
 
     pub(super) fn policy(&self) -> Result<String, InputError> {
         let path = self.policy_file.as_deref().ok_or(InputError::NoPolicy)?;
-        read("policy", path, MAX_POLICY_BYTES)
+        let text = read("policy", path, MAX_POLICY_BYTES)?;
+        let found = digest(text.as_bytes());
+        match &self.policy_digest {
+            Some(demanded) if *demanded != found => Err(InputError::PolicyDigest { path: path.to_owned(), found }),
+            _ => Ok(text),
+        }
     }
 
     /// All arguments as one JSON object.
@@ -68,9 +82,11 @@ impl InputArguments {
                 add(name, value.into())?;
             }
         }
-        if let Some(text) = &self.args_json {
-            let Members(plain) = serde_json::from_str::<Members<Value>>(text)
-                .map_err(|cause| InputError::Arguments { origin: "of --args-json".to_owned(), cause })?;
+        let plain = self.args_json.as_ref().map(|text| ("of --args-json".to_owned(), Ok(text.clone())));
+        let from_environment = self.args_env.as_ref().map(|name| (format!("in {name}"), environment(name)));
+        for (origin, text) in plain.into_iter().chain(from_environment) {
+            let Members(plain) =
+                serde_json::from_str::<Members<Value>>(&text?).map_err(|cause| InputError::Arguments { origin, cause })?;
             for (name, value) in plain {
                 add(name, value)?;
             }
@@ -133,7 +149,14 @@ impl From<Tagged> for Value {
     }
 }
 
-fn read(what: &'static str, path: &Path, limit: usize) -> Result<String, InputError> {
+fn environment(name: &str) -> Result<String, InputError> {
+    std::env::var(name).map_err(|error| match error {
+        VarError::NotPresent => InputError::Unset(name.to_owned()),
+        VarError::NotUnicode(_) => InputError::EnvironmentNotUtf8(name.to_owned()),
+    })
+}
+
+pub(super) fn read(what: &'static str, path: &Path, limit: usize) -> Result<String, InputError> {
     let unreadable = |cause| InputError::Unreadable { what, path: path.to_owned(), cause };
     let source: Box<dyn io::Read> =
         if path.as_os_str() == "-" { Box::new(io::stdin().lock()) } else { Box::new(File::open(path).map_err(unreadable)?) };

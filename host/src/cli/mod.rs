@@ -5,6 +5,7 @@ mod check;
 mod input;
 mod run;
 mod show;
+mod ssm;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
@@ -31,6 +32,7 @@ pub fn main() -> anyhow::Result<u8> {
     let (report, style): (Report, _) = match arguments.command {
         None => (run::run(&arguments.run), &arguments.run.show),
         Some(Command::Check(ref check)) => (check::check(check), &check.show),
+        Some(Command::Ssm(ref command)) => return ssm::ssm(command),
     };
     show::show(&report, style)?;
     Ok(report.exit_code())

@@ -83,7 +83,7 @@ fn write_verdict(report: &Report, verbose: bool, errors: &mut impl Write) -> io:
 }
 
 /// Without what would move the cursor, colour the screen or forge a line.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let show = |character: char| match character {
         '\n' | '\t' => character.to_string(),
         _ if character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {

@@ -17,7 +17,7 @@ use std::io;
 pub use path::{AbsolutePath, InvalidPath, Name, is_in, parent};
 pub use system::{
     Destination, EXECUTES_IN_PLACE, FileSystem, Object, Reader, Vacancy, group_of_name, name_of_group, name_of_user,
-    prepare_process, private, publish_executable, user_of_name,
+    prepare_process, private, publish_executable, run_shell_script, user_of_name,
 };
 
 use crate::limits::Stop;
@@ -104,6 +104,32 @@ pub struct Listing {
     pub entries: Vec<Entry>,
     /// How many have other names. A script can neither see nor use them.
     pub unreadable: usize,
+}
+
+/// A shell's script and what it finds when it starts.
+#[derive(Debug)]
+pub struct ShellScript<'a> {
+    /// What it says.
+    pub text: &'a str,
+    /// Its variables, besides PATH.
+    pub environment: &'a [(String, String)],
+    /// Where it starts.
+    pub directory: &'a std::path::Path,
+    /// What it finds under the name rex-runner.
+    pub program: &'a std::path::Path,
+}
+
+/// How a script ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// Why it was killed, if it was.
+    pub stopped: Option<Stop>,
+    /// The beginning of what it wrote.
+    pub stdout: Vec<u8>,
+    /// The beginning of what it wrote on standard error.
+    pub stderr: Vec<u8>,
 }
 
 /// Whether a link in the last component of a path is followed.

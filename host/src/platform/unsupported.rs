@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use super::{AbsolutePath, Error, Kind, Links, Listing, Located, Metadata, Name};
+use super::{AbsolutePath, Error, Finished, Kind, Links, Listing, Located, Metadata, Name, ShellScript};
 use crate::gate::{Chmod, Chown, Create, Delete, Move, Permit, Read as ReadAct, Reads, Resource, SetXAttr, Stat, With, Write};
 use crate::limits::RunClock;
 use crate::policy::EntityType;
@@ -260,6 +260,15 @@ pub const fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 /// Always.
 pub fn publish_executable(_: *const u8, _: usize) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Not here yet.
+///
+/// # Errors
+///
+/// Always.
+pub const fn run_shell_script(_: &ShellScript<'_>, _: usize, _: &RunClock) -> Result<Finished, Error> {
+    Err(Error::Unsupported("steps of documents cannot be run on this operating system: only Linux is supported"))
 }
 
 pub(super) fn user_number() -> String {

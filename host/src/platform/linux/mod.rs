@@ -5,6 +5,7 @@ mod effects;
 mod locate;
 mod process;
 mod reader;
+mod step;
 mod transfer;
 
 pub use attributes::{group_of_name, name_of_group, name_of_user, user_of_name};
@@ -12,4 +13,5 @@ pub use locate::{FileSystem, Object, Vacancy};
 pub(super) use process::user_number;
 pub use process::{EXECUTES_IN_PLACE, prepare_process, private, publish_executable};
 pub use reader::Reader;
+pub use step::run_shell_script;
 pub use transfer::Destination;
