@@ -385,7 +385,13 @@ impl Comparison {
             "open" if flag(libc::O_CREAT) => self.once(at, "open", "create", path, call),
             "open" if flag(libc::O_WRONLY) || flag(libc::O_RDWR) => self.once(at, "open", "write", path, call),
             "open" | "getdents" if !path.starts_with(tree) => {}
-            "open" => self.once(at, "open", "read", path, call),
+            "open" => {
+                let leave = |action: &&str| {
+                    self.decided.get(&((*action).to_owned(), path.to_owned())).is_some_and(|decided| decided.allowed)
+                };
+                let action = ["read", "redacted_read", "set_x_attr"].into_iter().find(leave).unwrap_or("read");
+                self.once(at, "open", action, path, call);
+            }
             "getdents" => drop(self.leave("read", path, call)),
             "write" | "keep" | "utimens" if self.temporary.contains_key(path) => {
                 let (action, target) = self.temporary[path].clone();
