@@ -13,6 +13,8 @@ use super::chain::{Link, Sealed};
 const MAX_LINE: u64 = 64 << 20;
 /// Findings that are kept, the first ones.
 const MAX_FINDINGS: usize = 1000;
+/// Bytes of a run's id. A longer one was not given by Rex.
+const MAX_ID: usize = 64;
 /// Runs that are followed at the same time.
 const MAX_RUNS: usize = 1 << 16;
 /// Lines that other runs may write between the moment at which a run looks at the end of the file and that of its first line.
@@ -151,6 +153,20 @@ impl Recent {
             self.order.push_back(link);
         }
     }
+
+    /// Whether a run can begin with this line, here.
+    fn begins(&self, link: Link, after: Option<Option<Link>>) -> Option<(Kind, String)> {
+        if self.all.contains(&link) {
+            return Some((Kind::Misplaced, "this line stands here a second time".to_owned()));
+        }
+        let (known, what) = match after? {
+            Some(before) => (self.all.contains(&before), format!("the line with the hash {before}")),
+            None => (self.order.len() < WINDOW, "no line".to_owned()),
+        };
+        (!known).then(|| {
+            (Kind::Missing, format!("the file ended with {what} when this run began, and that is not what stands before"))
+        })
+    }
 }
 
 /// What of a line matters here.
@@ -193,7 +209,7 @@ impl Verifier {
         };
         match (sealed, parsed) {
             _ if !whole => self.verified.find(Kind::Torn, Some(at), None, "the file ends in the middle of this line"),
-            (Some(sealed), Ok(line)) if line.v == VERSION => self.record(at, &sealed, line),
+            (Some(sealed), Ok(line)) if line.v == VERSION && line.run.len() <= MAX_ID => self.record(at, &sealed, line),
             (_, Err(error)) if error.is_eof() && !text.is_empty() => {
                 self.verified.find(Kind::Torn, Some(at), None, "this line was cut off");
             }
@@ -237,7 +253,7 @@ impl Verifier {
             Some(open) if number < open.next => (open.next, open.last),
             _ => (number.saturating_add(1), sealed.link),
         };
-        if event == Event::RunEnded && number + 1 == next {
+        if event == Event::RunEnded && number.saturating_add(1) == next {
             self.met(last, sound);
             return;
         }
@@ -262,22 +278,6 @@ impl Verifier {
             let message = "the run ends here without an end: it was killed or goes on, or its last lines are missing";
             self.verified.find(Kind::CutShort, Some(run.line), Some(&name), message);
         }
-    }
-}
-
-impl Recent {
-    /// Whether a run can begin with this line, here.
-    fn begins(&self, link: Link, after: Option<Option<Link>>) -> Option<(Kind, String)> {
-        if self.all.contains(&link) {
-            return Some((Kind::Misplaced, "this line stands here a second time".to_owned()));
-        }
-        let (known, what) = match after? {
-            Some(before) => (self.all.contains(&before), format!("the line with the hash {before}")),
-            None => (self.order.len() < WINDOW, "no line".to_owned()),
-        };
-        (!known).then(|| {
-            (Kind::Missing, format!("the file ended with {what} when this run began, and that is not what stands before"))
-        })
     }
 }
 
@@ -413,6 +413,12 @@ mod tests {
         many.extend(b"x\n".repeat(MAX_FINDINGS + 5));
         let verified = verify(&*many, &[]).unwrap();
         assert_eq!((verified.findings.len(), verified.findings_left_out), (MAX_FINDINGS, 5));
+        let name = "x".repeat(MAX_ID + 1);
+        let mut line = format!(r#"{{"v":1,"run":"{name}","number":18446744073709551615,"event":"decision"}}"#).into_bytes();
+        super::super::chain::seal(&mut line, 1, None);
+        assert_eq!(kinds(std::slice::from_ref(&line)), [(Kind::Foreign, Some(1))]);
+        let short = String::from_utf8(line).unwrap().replace(&name, "x").into_bytes();
+        assert_eq!(kinds(&[short]), [(Kind::Missing, Some(1)), (Kind::CutShort, Some(1))]);
         // A line that is too long counts as one.
         let long = io::Cursor::new(lines.concat()).chain(io::repeat(b'x').take(MAX_LINE * 2)).chain(&b"\nx\n"[..]);
         let verified = verify(io::BufReader::new(long), &[]).unwrap();
