@@ -143,7 +143,8 @@ fn a_full_disk_ends_the_run_and_the_next_one_goes_on_behind_it() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        finish(ran).expect_code(7);
+        let ran = finish(ran).expect_code(7);
+        assert!(ran.error().contains("cannot be written: File too large"), "{ran:?}");
         expect_recorded(&case, &log);
         let before = findings(&log);
         let ran = case.run_with("1", PERMIT_ALL, &["--audit-log", &log]).expect_code(0);

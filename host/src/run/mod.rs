@@ -142,7 +142,10 @@ impl Runner {
             Err(outcome) => (outcome, Usage::default(), None),
         };
         if let Some(audit) = audit {
-            if let Err(message) = record_end(audit.clone(), &outcome) {
+            // A record that broke has no end.
+            if !matches!(outcome, Outcome::Unrecorded(_))
+                && let Err(message) = record_end(audit.clone(), &outcome)
+            {
                 outcome = Outcome::Unrecorded(message);
             }
             journal.lock().record = audit.head();
