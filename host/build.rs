@@ -11,6 +11,7 @@ mod config;
 
 /// Names another component to embed, such as one that was just built from source.
 const OVERRIDE: &str = "REX_GUEST";
+const SCHEMA: &str = "../policies/rex.cedarschema.json";
 
 fn main() -> Result<()> {
     println!("cargo::rerun-if-env-changed={OVERRIDE}");
@@ -29,7 +30,13 @@ fn main() -> Result<()> {
         .map_err(|error| anyhow!("{} does not compile: {error:#}", component.display()))?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("guest.cwasm"), compiled)?;
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    println!("cargo::rustc-env=REX_GUEST_SHA256={digest}");
+    println!("cargo::rustc-env=REX_GUEST_SHA256={}", digest(&bytes));
+    println!("cargo::rerun-if-changed={SCHEMA}");
+    let schema = fs::read(SCHEMA).context("the schema cannot be read")?;
+    println!("cargo::rustc-env=REX_SCHEMA_SHA256={}", digest(&schema));
     Ok(())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use criterion::{BenchmarkId, Criterion, Throughput};
-use rex_runner::audit::Destination;
+use rex_runner::audit::Recording;
 use rex_runner::limits::Limits;
 use rex_runner::policy::Policy;
 use rex_runner::run::{Control, Job, Runner};
@@ -116,7 +116,7 @@ fn prepare(script: &str, policy: &str, result: &str) -> Result<impl Fn() -> u8 +
         arguments: "{}".to_owned(),
         policy: Arc::new(Policy::parse(policy)?),
         limits: Limits::default(),
-        audit: Destination::Report,
+        audit: Recording::default(),
     };
     let report = runner.run(job.clone(), Control::new());
     ensure!(report.output() == result, "{script} gives {:?} instead of {result}: {:?}", report.output(), report.error());

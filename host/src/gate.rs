@@ -194,8 +194,6 @@ impl Gate {
         let decision = self.decider.decide(Request { action: A::ACTION, kind, id, facts: &facts });
         let number = self.journal.lock().count(A::ACTION, decision.allowed);
         self.audit.decision(&audit::DecisionRecord {
-            number,
-            principal: &self.principal,
             action: A::ACTION,
             kind,
             id,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use crate::audit::Head;
 use crate::policy::Action;
 
 /// Log entries that are kept, the newest ones.
@@ -108,6 +109,8 @@ pub struct Journal {
     pub calls: u64,
     /// High-water mark of the guest's memory, in bytes.
     pub peak_memory: usize,
+    /// The end of the decision record.
+    pub record: Option<Head>,
     numbers: u64,
     last_denial: Option<u64>,
     last_excess: u64,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::audit::{Digests, Head};
 use crate::journal::{DenialRecord, Journal, Level, LogEntry};
 
 /// The version of the JSON's form.
@@ -122,15 +123,6 @@ pub struct Usage {
     pub calls: u64,
 }
 
-/// SHA-256 of what ran, in hexadecimal; empty for what could not be read.
-#[derive(Debug, Clone, Default, Serialize)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Digests {
-    pub script_sha256: String,
-    pub policy_sha256: String,
-    pub guest_sha256: String,
-}
-
 /// The result that people and programs get. It serialises to a JSON object with the verdict first.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -146,6 +138,8 @@ pub struct Report {
     decisions: Decisions,
     usage: Usage,
     digests: Digests,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<Head>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     alarms: Vec<Alarm>,
     metrics: Vec<Metric>,
@@ -345,6 +339,7 @@ impl Report {
             },
             usage: Usage { peak_memory: journal.peak_memory, calls: journal.calls, ..usage },
             digests,
+            record: journal.record.clone(),
             alarms: outcome.alarms().iter().map(|alarm_type| Alarm { alarm_type, alarm_details: message.clone() }).collect(),
             metrics: vec![
                 metric("RexRunnerScriptExecutionTime", "TIME", nanoseconds),

@@ -5,5 +5,7 @@ mod audit;
 mod bad_input;
 mod check;
 mod codes;
+mod ocsf;
 mod output;
 mod signals;
+mod verify;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::audit::AuditCommand;
 use super::ssm::SsmCommand;
-use crate::audit::Destination;
+use crate::audit::{self, Destination};
 use crate::limits::Limits;
 use crate::run::REDACTION_DICTIONARY;
 
@@ -28,6 +29,9 @@ pub struct Arguments {
 pub(super) enum Command {
     /// Compiles a script and validates a policy, and runs nothing.
     Check(CheckArguments),
+    /// Checks decision records.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Makes, checks and tries documents of AWS Systems Manager.
     #[command(subcommand)]
     Ssm(SsmCommand),
@@ -50,6 +54,9 @@ pub(super) struct RunArguments {
     /// Append every decision as a line of JSON to this file; `-` is standard error
     #[arg(long, value_name = "FILE")]
     pub(super) audit_log: Option<PathBuf>,
+    /// The form of these lines
+    #[arg(long, value_enum, default_value = "rex", value_name = "FORMAT")]
+    pub(super) audit_format: AuditFormat,
     /// The lines that may be shown of files for which the policy permits `redacted_read` alone
     #[arg(long, value_name = "FILE", default_value = REDACTION_DICTIONARY)]
     pub(super) redaction_dictionary: String,
@@ -144,6 +151,23 @@ pub(super) enum Format {
     Human,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum AuditFormat {
+    /// Rex's own
+    Rex,
+    /// Events of the Open Cybersecurity Schema Framework
+    Ocsf,
+}
+
+impl From<AuditFormat> for audit::Format {
+    fn from(format: AuditFormat) -> Self {
+        match format {
+            AuditFormat::Rex => Self::Rex,
+            AuditFormat::Ocsf => Self::Ocsf,
+        }
+    }
+}
+
 impl RunArguments {
     pub(super) fn destination(&self) -> Destination {
         match &self.audit_log {
@@ -160,7 +184,7 @@ fn named_value(text: &str) -> Result<(String, String), String> {
 }
 
 /// The digits of a digest.
-fn sha256(text: &str) -> Result<String, String> {
+pub(super) fn sha256(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("sha256:").filter(|digits| digits.len() == 64);
     let digits = digits.filter(|digits| digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
     digits.map(str::to_owned).ok_or_else(|| "write sha256: and 64 hexadecimal digits, small".to_owned())

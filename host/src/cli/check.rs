@@ -2,7 +2,7 @@
 
 use super::arguments::CheckArguments;
 use super::run::prepare;
-use crate::audit::Destination;
+use crate::audit::Recording;
 use crate::limits::Limits;
 use crate::report::Report;
 use crate::run::Control;
@@ -10,7 +10,7 @@ use crate::run::Control;
 pub(super) fn check(arguments: &CheckArguments) -> Report {
     let limits = Limits::default();
     let output = limits.output;
-    match prepare(&arguments.input, limits, Destination::Report) {
+    match prepare(&arguments.input, limits, Recording::default()) {
         Ok((runner, job)) => runner.check(job, Control::new()),
         Err(outcome) => Report::unstarted(outcome, output),
     }

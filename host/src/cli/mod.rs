@@ -1,6 +1,7 @@
 //! The command `rex-runner`, a module for each of its parts.
 
 mod arguments;
+mod audit;
 mod check;
 mod input;
 mod run;
@@ -32,6 +33,7 @@ pub fn main() -> anyhow::Result<u8> {
     let (report, style): (Report, _) = match arguments.command {
         None => (run::run(&arguments.run), &arguments.run.show),
         Some(Command::Check(ref check)) => (check::check(check), &check.show),
+        Some(Command::Audit(ref command)) => return audit::audit(command),
         Some(Command::Ssm(ref command)) => return ssm::ssm(command),
     };
     show::show(&report, style)?;

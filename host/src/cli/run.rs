@@ -6,7 +6,7 @@ use std::thread;
 
 use super::arguments::{InputArguments, RunArguments};
 use super::input::InputError;
-use crate::audit::Destination;
+use crate::audit::{Destination, Origin, Recording};
 use crate::limits::Limits;
 use crate::platform;
 use crate::policy::Policy;
@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &RunArguments) -> Report {
     let interrupter = control.interrupter();
     let limits = arguments.limits.limits();
     let output = limits.output;
-    match prepare(&arguments.input, limits, arguments.destination()) {
+    match prepare(&arguments.input, limits, arguments.recording()) {
         Ok((runner, job)) => {
             // Not before there is something to end: until then a signal ends the process, and so it does without a handler.
             let _ = ctrlc::set_handler(move || interrupter.interrupt());
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &RunArguments) -> Report {
 }
 
 /// Reads and checks all input, and loads the sandbox at the same time.
-pub(super) fn prepare(input: &InputArguments, limits: Limits, audit: Destination) -> Result<(Runner, Job), Outcome> {
+pub(super) fn prepare(input: &InputArguments, limits: Limits, audit: Recording) -> Result<(Runner, Job), Outcome> {
     let rejected = |error: InputError| match error.is_excess() {
         true => Outcome::Limit(error.to_string()),
         false => Outcome::Invalid(error.to_string()),
@@ -38,7 +38,7 @@ pub(super) fn prepare(input: &InputArguments, limits: Limits, audit: Destination
     let text = input.policy().map_err(rejected)?;
     // Either takes some milliseconds. No script starts before both are there.
     let policy = thread::Builder::new().name("policy".to_owned()).spawn({
-        let own = own_files(&audit);
+        let own = own_files(&audit.destination);
         move || Policy::parse_guarding(&text, own)
     });
     let script = input.script().map_err(rejected)?;
@@ -67,6 +67,18 @@ fn own_files(audit: &Destination) -> Vec<String> {
     };
     let program = std::env::current_exe().and_then(|path| path.canonicalize()).ok();
     [program, record].into_iter().flatten().filter_map(|path| path.into_os_string().into_string().ok()).collect()
+}
+
+impl RunArguments {
+    fn recording(&self) -> Recording {
+        // The SSM agent sets them for every step. No parameter of a document can: their names have no `_`.
+        let variable = |name| std::env::var(name).ok();
+        Recording {
+            destination: self.destination(),
+            format: self.audit_format.into(),
+            origin: Origin::new(variable("SSM_COMMAND_ID"), variable("AWS_SSM_INSTANCE_ID")),
+        }
+    }
 }
 
 impl InputArguments {

@@ -2,9 +2,33 @@
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
 
+use clap::ValueEnum;
+use serde::Serialize;
+
 use super::arguments::{Format, ShowArguments};
 use crate::journal::Level;
 use crate::report::Report;
+
+/// How everything that is no report is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// One JSON object on one line
+    Json,
+    /// For people
+    Human,
+}
+
+/// A value on standard output.
+pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    serde_json::to_writer(&mut output, value)?;
+    output.flush()
+}
+
+/// A reader that has gone away is no error: the exit code still tells.
+pub(super) fn shown(result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
 
 /// Shows a report. A reader that has gone away is no error: the exit code still tells.
 pub(super) fn show(report: &Report, style: &ShowArguments) -> io::Result<()> {
@@ -14,10 +38,7 @@ pub(super) fn show(report: &Report, style: &ShowArguments) -> io::Result<()> {
         Format::PrettyJson => pretty(report, &mut output),
         Format::Human => human(report, style.verbose, &mut output),
     };
-    match shown.and_then(|()| output.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        shown => shown,
-    }
+    self::shown(shown.and_then(|()| output.flush()))
 }
 
 /// White space must not push a report over its limit.

@@ -1,15 +1,15 @@
 //! `rex-runner ssm render | lint | invoke`
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::input::read;
-use super::show::printable;
+use super::show::{Form, json, printable, shown};
 use crate::limits::{MAX_POLICY_BYTES, RunClock, Stop};
 use crate::ssm::Platform;
 use crate::ssm::invoke::{Agent, Invocation, Invoked, Status, invoke};
@@ -62,7 +62,7 @@ pub(super) struct LintArguments {
     file: PathBuf,
     /// How the findings are shown
     #[arg(short, long, value_enum, default_value = "human")]
-    output_format: Format,
+    output_format: Form,
 }
 
 #[derive(Debug, Args)]
@@ -80,15 +80,7 @@ pub(super) struct InvokeArguments {
     agent: Agent,
     /// How the result is shown
     #[arg(short, long, value_enum, default_value = "human")]
-    output_format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// One JSON object on one line
-    Json,
-    /// For people
-    Human,
+    output_format: Form,
 }
 
 /// Runs one of the commands, and returns its exit code.
@@ -107,8 +99,8 @@ pub(super) fn ssm(command: &SsmCommand) -> anyhow::Result<u8> {
                 error: &'a str,
             }
             match format {
-                Format::Json => shown(json(&Refusal { schema_version: 1, error: &message }))?,
-                Format::Human => shown(writeln!(io::stderr(), "error: {}", printable(&message)))?,
+                Form::Json => shown(json(&Refusal { schema_version: 1, error: &message }))?,
+                Form::Human => shown(writeln!(io::stderr(), "error: {}", printable(&message)))?,
             }
             Ok(code)
         }
@@ -118,7 +110,7 @@ pub(super) fn ssm(command: &SsmCommand) -> anyhow::Result<u8> {
 
 /// Why a command came to nothing.
 enum Problem {
-    Refused { format: Format, code: u8, message: String },
+    Refused { format: Form, code: u8, message: String },
     Unshown(io::Error),
 }
 
@@ -128,17 +120,12 @@ impl From<io::Error> for Problem {
     }
 }
 
-/// A reader that has gone away is no error: the exit code still tells.
-fn shown(result: io::Result<()>) -> io::Result<()> {
-    result.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
-}
-
-fn refused(format: Format, code: u8) -> impl Fn(String) -> Problem {
+fn refused(format: Form, code: u8) -> impl Fn(String) -> Problem {
     move |message| Problem::Refused { format, code, message }
 }
 
 fn render_document(arguments: &RenderArguments) -> Result<u8, Problem> {
-    let invalid = refused(Format::Human, INVALID);
+    let invalid = refused(Form::Human, INVALID);
     let policy = read("policy", &arguments.policy, MAX_POLICY_BYTES).map_err(|error| invalid(error.to_string()))?;
     let platforms = if arguments.platform.is_empty() { Platform::ALL } else { &arguments.platform };
     let scripts = if arguments.stored { Scripts::Stored } else { Scripts::Sent(arguments.max_script.into()) };
@@ -154,7 +141,7 @@ fn lint_document(arguments: &LintArguments) -> Result<u8, Problem> {
     let text = read("document", &arguments.file, MAX_DOCUMENT_BYTES).map_err(|error| invalid(error.to_string()))?;
     let findings = lint(&text).map_err(|error| invalid(error.to_string()))?;
     match arguments.output_format {
-        Format::Json => {
+        Form::Json => {
             #[derive(Serialize)]
             struct Findings<'a> {
                 schema_version: u32,
@@ -162,7 +149,7 @@ fn lint_document(arguments: &LintArguments) -> Result<u8, Problem> {
             }
             shown(json(&Findings { schema_version: 1, findings: &findings }))?;
         }
-        Format::Human => shown(show_findings(&findings, &mut io::stdout().lock()))?,
+        Form::Human => shown(show_findings(&findings, &mut io::stdout().lock()))?,
     }
     Ok(if findings.is_empty() { 0 } else { NOT_WELL })
 }
@@ -196,7 +183,7 @@ fn invoke_document(arguments: &InvokeArguments) -> Result<u8, Problem> {
         refused(arguments.output_format, code)(error.to_string())
     })?;
     match arguments.output_format {
-        Format::Json => {
+        Form::Json => {
             #[derive(Serialize)]
             struct Shown<'a> {
                 schema_version: u32,
@@ -205,7 +192,7 @@ fn invoke_document(arguments: &InvokeArguments) -> Result<u8, Problem> {
             }
             shown(json(&Shown { schema_version: 1, invoked: &invoked }))?;
         }
-        Format::Human => shown(show_steps(&invoked))?,
+        Form::Human => shown(show_steps(&invoked))?,
     }
     Ok(code(&invoked))
 }
@@ -243,10 +230,4 @@ fn show_steps(invoked: &Invoked) -> io::Result<()> {
         writeln!(errors, "{}: {:?}, code {}", printable(&step.name), step.status, step.code)?;
     }
     Ok(())
-}
-
-fn json(value: &impl Serialize) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    serde_json::to_writer(&mut output, value)?;
-    output.flush()
 }

@@ -8,6 +8,8 @@ use cedar_policy::{Schema, SchemaError};
 pub const TEXT: &str = include_str!("../../../policies/rex.cedarschema");
 /// The same as JSON, which Cedar reads in half the time.
 const JSON: &str = include_str!("../../../policies/rex.cedarschema.json");
+/// SHA-256 of that JSON, in hexadecimal.
+pub const SHA256: &str = env!("REX_SCHEMA_SHA256");
 
 /// Reads the schema.
 ///
@@ -121,6 +123,11 @@ mod tests {
     use cedar_policy::SchemaFragment;
 
     use super::*;
+
+    #[test]
+    fn the_digest_is_that_of_the_json() {
+        assert_eq!(SHA256, crate::audit::digest(JSON.as_bytes()));
+    }
 
     /// Run with `REX_UPDATE=1` to write the JSON anew after a change of the text.
     #[test]

@@ -5,14 +5,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::audit::{Audit, Destination, digest};
+use crate::audit::{Audit, Digests, Recording, digest};
 use crate::capability::State;
 use crate::gate::Gate;
 use crate::journal::{Cause, SharedJournal};
 use crate::limits::{Limits, MAX_SCRIPT_BYTES, RunClock, Stop};
 use crate::platform::{self, AbsolutePath, FileSystem};
 use crate::policy::{Decider, Policy};
-use crate::report::{Digests, Outcome, Report, Usage};
+use crate::report::{Outcome, Report, Usage};
 use crate::sandbox::bindings::exports::rex::host::script::{Fault, ScriptError};
 use crate::sandbox::{Limit, Sandbox, SandboxError, Task, Verdict};
 
@@ -39,8 +39,8 @@ pub struct Job {
     pub policy: Arc<Policy>,
     /// What bounds it.
     pub limits: Limits,
-    /// Where decisions are recorded.
-    pub audit: Destination,
+    /// How decisions are recorded.
+    pub audit: Recording,
     /// The absolute path of the dictionary of lines that may be shown of files that may be read redacted only.
     pub redaction_dictionary: String,
 }
@@ -130,6 +130,7 @@ impl Runner {
         let digests = Digests {
             script_sha256: digest(job.script.as_bytes()),
             policy_sha256: job.policy.digest().to_owned(),
+            schema_sha256: crate::policy::schema::SHA256.to_owned(),
             guest_sha256: self.sandbox.guest_digest().to_owned(),
         };
         let limit = job.limits.output;
@@ -140,8 +141,14 @@ impl Runner {
             }
             Err(outcome) => (outcome, Usage::default(), None),
         };
-        if let Some(Err(message)) = audit.map(|audit| record_end(audit, &outcome)) {
-            outcome = Outcome::Unrecorded(message);
+        if let Some(audit) = audit {
+            // A record that broke has no end.
+            if !matches!(outcome, Outcome::Unrecorded(_))
+                && let Err(message) = record_end(audit.clone(), &outcome)
+            {
+                outcome = Outcome::Unrecorded(message);
+            }
+            journal.lock().record = audit.head();
         }
         let usage = Usage { duration_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX), ..usage };
         Report::new(outcome, usage, digests, &journal.lock(), limit)
@@ -165,12 +172,9 @@ impl Runner {
         }
         let failed = |error: std::io::Error| Outcome::HostFailed(error.to_string());
         let unrecorded = |error: crate::audit::AuditError| Outcome::Unrecorded(error.to_string());
-        let open = |destination| Audit::open(destination, random_id().unwrap_or_default()).map_err(unrecorded);
         // A check decides nothing.
-        let audit = if task == Task::Run { open(&job.audit)? } else { open(&Destination::Report)? };
-        audit
-            .started(&digests.script_sha256, &digests.policy_sha256, &digests.guest_sha256, &self.principal)
-            .map_err(unrecorded)?;
+        let recording = if task == Task::Run { &job.audit } else { &Recording::default() };
+        let audit = Audit::start(recording, random_id().map_err(failed)?, &self.principal, digests).map_err(unrecorded)?;
         let decider = Decider::new(Arc::clone(&job.policy), &self.principal);
         let gate = Gate::new(decider, self.principal.clone(), journal.clone(), audit.clone(), clock.clone());
         let dictionary = AbsolutePath::parse(&job.redaction_dictionary)
