@@ -56,7 +56,6 @@ fn template() -> Value {
     resources.insert("RexInstanceRole".to_owned(), json!({ "Type": "AWS::IAM::Role", "Properties": role }));
     let profile = json!({ "Type": "AWS::IAM::InstanceProfile", "Properties": { "Roles": [{ "Ref": "RexInstanceRole" }] } });
     resources.insert("RexInstanceProfile".to_owned(), profile);
-    let outputs: Map<_, _> = resources.keys().map(|id| (id.clone(), json!({ "Value": { "Ref": id } }))).collect();
     json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "Rex: documents of Systems Manager, each under its own Cedar policy, and who may send them where",
@@ -74,7 +73,6 @@ fn template() -> Value {
             },
         },
         "Resources": resources,
-        "Outputs": outputs,
     })
 }
 
