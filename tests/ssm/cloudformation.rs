@@ -52,7 +52,8 @@ fn template() -> Value {
     resources.insert("RexDeny".to_owned(), managed("Closes the ways around the documents of Rex", policy("deny", "")));
     resources.insert("RexShare".to_owned(), managed("Shares the documents of Rex with other accounts", policy("share", "")));
     resources.insert("RexInstance".to_owned(), managed("What the SSM agent needs for Rex", policy("instance", "")));
-    let role = json!({ "AssumeRolePolicyDocument": policy("instance-trust", ""), "ManagedPolicyArns": [{ "Ref": "RexInstance" }] });
+    let role =
+        json!({ "AssumeRolePolicyDocument": policy("instance-trust", ""), "ManagedPolicyArns": [{ "Ref": "RexInstance" }] });
     resources.insert("RexInstanceRole".to_owned(), json!({ "Type": "AWS::IAM::Role", "Properties": role }));
     let profile = json!({ "Type": "AWS::IAM::InstanceProfile", "Properties": { "Roles": [{ "Ref": "RexInstanceRole" }] } });
     resources.insert("RexInstanceProfile".to_owned(), profile);
