@@ -191,6 +191,20 @@ fn is_all_gone(case: &Case) {
 }
 
 #[test]
+fn a_step_that_ends_leaves_nothing() {
+    let case = Case::new();
+    let rendered = rendered(&case, PERMIT_ALL, &[]);
+    for shell in ["#!/bin/sh", "#!/bin/bash --posix"] {
+        let document = case.file("document.json", change(&rendered, |line| line.replace("#!/bin/sh", shell)));
+        let text = format!("touch(\"{}\")", case.path("under way"));
+        let mut command = command(&["ssm", "invoke", &document, "-o", "json", "--parameters", &script(&text)]);
+        let ran = finish(command.env("TMPDIR", case.dir("temporary")).spawn().unwrap());
+        assert_eq!((&step(&ran)["status"], case.exists("under way")), (&json!("Success"), true), "{ran:#?}");
+        is_all_gone(&case);
+    }
+}
+
+#[test]
 fn a_step_that_is_killed_leaves_nothing() {
     let case = Case::new();
     let child = under_way(&case, 5);

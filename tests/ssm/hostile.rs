@@ -57,6 +57,8 @@ const WAYS_OUT: &[&str] = &[
     "'; eval \"P\"; '",
     "; } P; {",
     "$'\\n'P",
+    "() { :; }; P",
+    "() { P; }",
 ];
 
 /// What would leave a mark.
@@ -161,6 +163,12 @@ fn odd() -> Vec<String> {
         "😀".repeat(4000),
         "x".repeat(8001),
         "é".repeat(100_000),
+        "x".repeat(100 << 10),
+        // What overflows a stack would end with a code that no document chose.
+        "(".repeat(8000),
+        "!".repeat(8000),
+        "#{a:".repeat(2000),
+        "if x { ".repeat(1100),
         "\"$(".repeat(33_000),
     ]);
     all
@@ -242,6 +250,22 @@ fn an_older_agent_runs_none_of_them() {
     }
 }
 
+/// The shell of Amazon Linux, Red Hat and macOS.
+#[test]
+fn every_script_arrives_through_bash_too() {
+    let case = Case::new();
+    let mut document = read(&committed("Rex-RO"));
+    let first = &mut document["mainSteps"][0]["inputs"]["runCommand"][0];
+    assert_eq!(*first, "#!/bin/sh");
+    *first = json!("#!/bin/bash --posix");
+    let document = case.file("document.json", document.to_string());
+    for value in values(&case).iter().filter(|value| acceptable(value)) {
+        let ran = invoke(&case, &document, &script(value), &[]);
+        assert_eq!(report(&ran)["digests"]["script_sha256"], digest(value), "{value:?}: {ran:#?}");
+        assert!(!case.exists("canary"), "{value:?} broke out");
+    }
+}
+
 /// Several in each run: they stand in one text, and one that broke out of it would spoil the others.
 #[test]
 fn every_argument_arrives_or_is_refused() {
@@ -284,6 +308,13 @@ fn arguments_that_are_no_object_are_refused() {
         " {\"x\":1}}",
         "{'x': 1}",
         "{\"x\":1,\"x\":2}",
+        "{\"x y\":1}",
+        "{\"x;touch\":1}",
+        "{\"\":1}",
+        "{\"let\":1}",
+        "{\"x\":1e999}",
+        "{\"x\":\"\\ud800\"}",
+        &format!("{{\"x\":{}{}}}", "[".repeat(1900), "]".repeat(1900)),
     ] {
         let parameters = json!({ "script": [format!("touch(\"{}\")", case.path("ran"))], "arguments": [value] });
         let ran = invoke(&case, &committed("Rex-RO"), &parameters.to_string(), &[]);

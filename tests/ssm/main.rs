@@ -1,6 +1,7 @@
 //! Documents of Systems Manager: that no caller breaks out of one, and what the agent is told.
 
 mod agent;
+mod cloudformation;
 mod hostile;
 mod lint;
 mod render;
