@@ -5,5 +5,6 @@ mod audit;
 mod bad_input;
 mod check;
 mod codes;
+mod harden;
 mod output;
 mod signals;
