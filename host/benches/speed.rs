@@ -111,6 +111,7 @@ fn conditions(root: &Path, statements: usize) -> String {
 fn prepare(script: &str, policy: &str, result: &str) -> Result<impl Fn() -> u8 + use<>> {
     let runner = Runner::new()?;
     let job = Job {
+        harden: false,
         redaction_dictionary: rex_runner::run::REDACTION_DICTIONARY.to_owned(),
         script: script.to_owned(),
         arguments: "{}".to_owned(),

@@ -106,7 +106,7 @@ impl<A, R> Permit<A, R> {
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Either<A, B, R> {
     First(Permit<A, R>),
-    Second(Permit<B, R>),
+    Second(Permit<B, R>, DenialRecord),
 }
 
 /// How the caller named a thing, for what the caller is told. What it resolved to is for the record alone.
@@ -157,8 +157,8 @@ impl Gate {
         self.ask(asked, resource).inspect_err(|refusal| self.report(refusal))
     }
 
-    /// Asks for one thing, and where the policy does not allow it but might allow another, for that. Both answers are recorded; the
-    /// report has a denial only if both are, that of the first.
+    /// Asks for one thing, and where the policy does not allow it but might allow another, for that. Both answers are recorded. The
+    /// report has a denial only if both are, that of the first; should the second be of no use, see [`Gate::deny`].
     ///
     /// # Errors
     ///
@@ -168,18 +168,25 @@ impl Gate {
         asked: Asked<'_>,
         resource: &R,
     ) -> Result<Either<A, B, R>, Refusal> {
-        let refusal = match self.ask(asked, resource.clone()) {
+        let denial = match self.ask(asked, resource.clone()) {
             Ok(permit) => return Ok(Either::First(permit)),
-            Err(refusal) => refusal,
+            Err(Refusal::Denied(denial)) => denial,
+            Err(refusal) => return Err(refusal),
         };
-        if matches!(refusal, Refusal::Denied(_)) && self.decider.may_permit(B::ACTION) {
+        if self.decider.may_permit(B::ACTION) {
             match self.ask(asked, resource.clone()) {
                 Err(Refusal::Denied(_)) => {}
-                answer => return answer.map(Either::Second),
+                answer => return answer.map(|permit| Either::Second(permit, denial)),
             }
         }
+        Err(self.deny(denial))
+    }
+
+    /// Reports a denial after all.
+    pub fn deny(&self, denial: DenialRecord) -> Refusal {
+        let refusal = Refusal::Denied(denial);
         self.report(&refusal);
-        Err(refusal)
+        refusal
     }
 
     fn report(&self, refusal: &Refusal) {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use crate::audit::Head;
+use crate::platform::Hardening;
 use crate::policy::Action;
 
 /// Log entries that are kept, the newest ones.
@@ -103,6 +104,8 @@ pub struct Journal {
     pub log_dropped: u64,
     /// Allowed and denied decisions by action.
     pub decisions: BTreeMap<Action, (u64, u64)>,
+    /// What the process gave up before the script started.
+    pub hardening: Option<Hardening>,
     /// The first denials.
     pub denials: Vec<DenialRecord>,
     /// Calls from the guest.

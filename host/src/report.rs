@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::audit::{Digests, Head};
 use crate::journal::{DenialRecord, Journal, Level, LogEntry};
+use crate::platform::Hardening;
 
 /// The version of the JSON's form.
 const SCHEMA_VERSION: u32 = 1;
@@ -140,6 +141,8 @@ pub struct Report {
     digests: Digests,
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<Head>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hardening: Option<Hardening>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     alarms: Vec<Alarm>,
     metrics: Vec<Metric>,
@@ -340,6 +343,7 @@ impl Report {
             usage: Usage { peak_memory: journal.peak_memory, calls: journal.calls, ..usage },
             digests,
             record: journal.record.clone(),
+            hardening: journal.hardening.clone(),
             alarms: outcome.alarms().iter().map(|alarm_type| Alarm { alarm_type, alarm_details: message.clone() }).collect(),
             metrics: vec![
                 metric("RexRunnerScriptExecutionTime", "TIME", nanoseconds),

@@ -5,6 +5,7 @@ mod audit;
 mod bad_input;
 mod check;
 mod codes;
+mod harden;
 mod ocsf;
 mod output;
 mod signals;

@@ -60,6 +60,9 @@ pub(super) struct RunArguments {
     /// The lines that may be shown of files for which the policy permits `redacted_read` alone
     #[arg(long, value_name = "FILE", default_value = REDACTION_DICTIONARY)]
     pub(super) redaction_dictionary: String,
+    /// Keep what the policy gives no use for: system calls, capabilities, files out of its reach
+    #[arg(long)]
+    pub(super) no_harden: bool,
     #[command(flatten)]
     pub(super) show: ShowArguments,
 }

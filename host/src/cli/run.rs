@@ -15,15 +15,15 @@ use crate::run::{Control, Job, REDACTION_DICTIONARY, Runner};
 
 pub(super) fn run(arguments: &RunArguments) -> Report {
     platform::prepare_process();
-    let control = Control::new();
-    let interrupter = control.interrupter();
+    // Not before there is something to end: until then a signal ends the process, and so it does without a handler. The thread that waits
+    // for signals is behind the wall as well.
+    let control = Control::new().when_ready(|interrupter| drop(ctrlc::set_handler(move || interrupter.interrupt())));
     let limits = arguments.limits.limits();
     let output = limits.output;
     match prepare(&arguments.input, limits, arguments.recording()) {
         Ok((runner, job)) => {
-            // Not before there is something to end: until then a signal ends the process, and so it does without a handler.
-            let _ = ctrlc::set_handler(move || interrupter.interrupt());
-            runner.run(Job { redaction_dictionary: arguments.redaction_dictionary.clone(), ..job }, control)
+            let job = Job { redaction_dictionary: arguments.redaction_dictionary.clone(), harden: !arguments.no_harden, ..job };
+            runner.run(job, control)
         }
         Err(outcome) => Report::unstarted(outcome, output),
     }
@@ -51,7 +51,15 @@ pub(super) fn prepare(input: &InputArguments, limits: Limits, audit: Recording) 
         .map_err(|error| Outcome::Invalid(format!("the policy {} is not valid: {error}", input.policy_name())))?;
     Ok((
         runner?,
-        Job { script, arguments, policy: Arc::new(policy), limits, audit, redaction_dictionary: REDACTION_DICTIONARY.to_owned() },
+        Job {
+            script,
+            arguments,
+            policy: Arc::new(policy),
+            limits,
+            audit,
+            redaction_dictionary: REDACTION_DICTIONARY.to_owned(),
+            harden: false,
+        },
     ))
 }
 

@@ -16,7 +16,7 @@ use std::io;
 
 pub use path::{AbsolutePath, InvalidPath, Name, is_in, parent};
 pub use system::{
-    Destination, EXECUTES_IN_PLACE, FileSystem, Object, Reader, Vacancy, group_of_name, name_of_group, name_of_user,
+    Destination, EXECUTES_IN_PLACE, FileSystem, Object, Reader, Vacancy, group_of_name, harden, name_of_group, name_of_user,
     prepare_process, private, publish_executable, run_shell_script, user_of_name,
 };
 
@@ -24,6 +24,22 @@ use crate::limits::Stop;
 
 /// The extended attribute that holds a file's SELinux label.
 pub const SELINUX: &str = "security.selinux";
+
+/// What the process gave up before its script started; see [`harden`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Hardening {
+    /// A crash leaves no image of the memory.
+    pub core_dumps_off: bool,
+    /// No program gives its privileges.
+    pub no_new_privileges: bool,
+    /// Whether the kernel keeps files out of reach that the policy cannot permit, and the network.
+    pub landlock: &'static str,
+    /// What is left of the superuser's powers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Vec<String>>,
+    /// Whether the kernel refuses system calls that the policy gives no use for.
+    pub system_calls: bool,
+}
 
 /// What a path leads to.
 #[derive(Debug)]

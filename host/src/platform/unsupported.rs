@@ -5,15 +5,21 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-use super::{AbsolutePath, Error, Finished, Kind, Links, Listing, Located, Metadata, Name, ShellScript};
+use super::{AbsolutePath, Error, Finished, Hardening, Kind, Links, Listing, Located, Metadata, Name, ShellScript};
 use crate::gate::{Chmod, Chown, Create, Delete, Move, Permit, Read as ReadAct, Reads, Resource, SetXAttr, Stat, With, Write};
 use crate::limits::RunClock;
-use crate::policy::EntityType;
+use crate::policy::{EntityType, Reach};
 
 /// Embedded code is copied to where it can be made executable.
 pub const EXECUTES_IN_PLACE: bool = false;
 
 const REFUSAL: Error = Error::Unsupported("files cannot be reached by scripts on this operating system: only Linux is supported");
+
+/// There is no wall here.
+#[must_use]
+pub fn harden(_: &Reach) -> Hardening {
+    Hardening::default()
+}
 
 /// Refuses to find anything.
 #[derive(Debug)]

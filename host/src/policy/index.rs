@@ -150,6 +150,22 @@ impl Index {
         self.buckets.get(&action).is_some_and(|bucket| bucket.permits)
     }
 
+    /// Where statements permit this action; nothing where that may be anywhere.
+    pub(super) fn permitted_at(&self, action: Action) -> Option<impl Iterator<Item = &str>> {
+        let permits = |statements: &[Statement]| statements.iter().any(|statement| statement.effect() == Effect::Permit);
+        let bucket = self.buckets.get(&action);
+        if bucket.is_some_and(|bucket| permits(&bucket.anywhere)) {
+            return None;
+        }
+        let anchored = bucket.into_iter().flat_map(|bucket| &bucket.anchored);
+        Some(anchored.filter(move |(_, (_, statements))| permits(statements)).map(|((_, path), _)| path.as_str()))
+    }
+
+    /// Whether a statement names a special file system.
+    pub(super) fn names_any_special(&self) -> bool {
+        !self.special.is_empty()
+    }
+
     /// Whether a statement names this special file system.
     pub(super) fn names_special(&self, id: &PolicyId, root: &str) -> bool {
         self.special.get(id).is_some_and(|named| named.contains(&root))

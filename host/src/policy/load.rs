@@ -6,6 +6,7 @@ use miette::Diagnostic;
 
 use super::guard::{ANNOTATION, GUARDS, Guards};
 use super::index::Index;
+use super::reach::Reach;
 use super::schema;
 use crate::limits::MAX_POLICY_BYTES;
 use crate::platform::AbsolutePath;
@@ -116,6 +117,12 @@ impl Policy {
             return Err(PolicyError::Invalid(faults));
         }
         Ok(Self { index, guards, digest: crate::audit::digest(text.as_bytes()) })
+    }
+
+    /// What it can ever permit.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        Reach::new(&self.index)
     }
 
     /// SHA-256 of the text, in hexadecimal.

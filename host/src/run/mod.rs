@@ -43,6 +43,9 @@ pub struct Job {
     pub audit: Recording,
     /// The absolute path of the dictionary of lines that may be shown of files that may be read redacted only.
     pub redaction_dictionary: String,
+    /// Whether to give up, before the script starts, what the policy cannot need: of the calling thread and of those that are started
+    /// from then on, so that it is for a process that does nothing else.
+    pub harden: bool,
 }
 
 /// Where the dictionary is by default, as AWS Rex has it.
@@ -64,6 +67,16 @@ pub enum RunnerError {
 pub struct Control {
     sender: Sender<Event>,
     inbox: Receiver<Event>,
+    ready: Option<Ready>,
+}
+
+/// Called when there is something to end.
+struct Ready(Box<dyn FnOnce(Interrupter)>);
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Ready")
+    }
 }
 
 /// Ends a run from another thread.
@@ -81,7 +94,13 @@ impl Control {
     #[must_use]
     pub fn new() -> Self {
         let (sender, inbox) = channel();
-        Self { sender, inbox }
+        Self { sender, inbox, ready: None }
+    }
+
+    /// Has a function called before the script starts, but after all that can keep it from starting.
+    #[must_use]
+    pub fn when_ready(self, ready: impl FnOnce(Interrupter) + 'static) -> Self {
+        Self { ready: Some(Ready(Box::new(ready))), ..self }
     }
 
     /// What ends the run.
@@ -134,9 +153,16 @@ impl Runner {
             guest_sha256: self.sandbox.guest_digest().to_owned(),
         };
         let limit = job.limits.output;
-        let (mut outcome, usage, audit) = match self.start(task, job, &clock, &journal, &digests, control.sender) {
+        let Control { sender, inbox, ready } = control;
+        let ready = || {
+            if let Some(Ready(ready)) = ready {
+                ready(Interrupter(sender.clone()));
+            }
+        };
+        let (mut outcome, usage, audit) = match self.start(task, job, &clock, &journal, &digests, ready, sender.clone()) {
             Ok(audit) => {
-                let (outcome, usage) = Self::watch(&control.inbox, &clock);
+                drop(sender);
+                let (outcome, usage) = Self::watch(&inbox, &clock);
                 (outcome, usage, Some(audit))
             }
             Err(outcome) => (outcome, Usage::default(), None),
@@ -155,6 +181,7 @@ impl Runner {
     }
 
     /// Starts the thread that the script runs on.
+    #[expect(clippy::too_many_arguments, reason = "all that one run has")]
     fn start(
         &self,
         task: Task,
@@ -162,6 +189,7 @@ impl Runner {
         clock: &RunClock,
         journal: &SharedJournal,
         digests: &Digests,
+        ready: impl FnOnce(),
         sender: Sender<Event>,
     ) -> Result<Audit, Outcome> {
         if job.script.len() > MAX_SCRIPT_BYTES {
@@ -170,6 +198,8 @@ impl Runner {
         if job.script.trim().is_empty() {
             return Err(Outcome::Invalid("the script is empty".to_owned()));
         }
+        let dictionary = AbsolutePath::parse(&job.redaction_dictionary)
+            .map_err(|error| Outcome::Invalid(format!("the redaction dictionary: {error}")))?;
         let failed = |error: std::io::Error| Outcome::HostFailed(error.to_string());
         let unrecorded = |error: crate::audit::AuditError| Outcome::Unrecorded(error.to_string());
         // A check decides nothing.
@@ -177,9 +207,13 @@ impl Runner {
         let audit = Audit::start(recording, random_id().map_err(failed)?, &self.principal, digests).map_err(unrecorded)?;
         let decider = Decider::new(Arc::clone(&job.policy), &self.principal);
         let gate = Gate::new(decider, self.principal.clone(), journal.clone(), audit.clone(), clock.clone());
-        let dictionary = AbsolutePath::parse(&job.redaction_dictionary)
-            .map_err(|error| Outcome::Invalid(format!("the redaction dictionary: {error}")))?;
         let state = State::new(gate, journal.clone(), clock.clone(), job.limits.clone(), Arc::clone(&self.files), dictionary);
+        if job.harden {
+            // All that is to be opened by its path is open.
+            let hardening = platform::harden(&job.policy.reach());
+            journal.lock().hardening = Some(hardening);
+        }
+        ready();
         let (sandbox, journal) = (Arc::clone(&self.sandbox), journal.clone());
         thread::Builder::new()
             .name("script".to_owned())

@@ -13,7 +13,7 @@ use crate::gate::{Asked, Either, Open, Read as ReadAct, RedactedRead};
 use crate::journal::Level;
 use crate::platform::{AbsolutePath, Links, Located};
 use crate::policy::EntityType::File;
-use crate::sandbox::bindings::rex::host::types::ErrorKind;
+use crate::sandbox::bindings::rex::host::types::{Error, ErrorKind};
 
 /// What stands for a line that is not shown.
 const REDACTED: &[u8] = b"[REDACTED]";
@@ -43,8 +43,20 @@ impl State {
                 let reader = text::open(self, &permit)?;
                 Ok(Shown { size: reader.size(), reader: Box::new(reader), asked: permit.asked })
             }
-            Either::Second(permit) => {
-                let dictionary = self.dictionary()?;
+            Either::Second(permit, denial) => {
+                let dictionary = match self.dictionary() {
+                    Err(Failure::Guest(error)) => {
+                        let reason = match error {
+                            Error::Denied(denial) => format!("{} {}: {}", denial.action, denial.resource, denial.reason),
+                            Error::Failed(failure) => failure.message,
+                            Error::Exceeded(excess) => excess.message,
+                        };
+                        let message = format!("{:?} cannot be read redacted without a dictionary: {reason}", asked.as_str());
+                        self.journal.lock().log(Level::Warn, 0, message);
+                        return Err(self.gate.deny(denial).into());
+                    }
+                    dictionary => dictionary?,
+                };
                 let permit = ReadPermit { permit, asked, page: 0 };
                 let reader = Redacting::new(text::open(self, &permit)?, dictionary);
                 Ok(Shown { size: None, reader: Box::new(reader), asked: permit.asked })

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod effects;
+mod harden;
 mod locate;
 mod process;
 mod reader;
@@ -9,6 +10,7 @@ mod step;
 mod transfer;
 
 pub use attributes::{group_of_name, name_of_group, name_of_user, user_of_name};
+pub use harden::harden;
 pub use locate::{FileSystem, Object, Vacancy};
 pub(super) use process::user_number;
 pub use process::{EXECUTES_IN_PLACE, prepare_process, private, publish_executable};
