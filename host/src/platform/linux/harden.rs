@@ -107,8 +107,12 @@ fn drop_capabilities(reach: &Reach) -> Result<CapabilitySet, Errno> {
             needed |= capability;
         }
     }
-    // Each file of a special file system can ask for a capability of its own.
-    let kept = if reach.special { has.permitted } else { has.permitted & needed };
+    // Each file of a special file system can ask for a capability of its own: for reading, those over processes and the kernel's log.
+    let kept = match reach.special {
+        true if reach.any(CHANGING) => has.permitted,
+        true => has.permitted & (needed | CapabilitySet::SYS_PTRACE | CapabilitySet::SYSLOG),
+        false => has.permitted & needed,
+    };
     set_capabilities(
         None,
         CapabilitySets { effective: has.effective & kept, permitted: kept, inheritable: CapabilitySet::empty() },
