@@ -141,8 +141,8 @@ impl<E, L: FnMut(&str, &E) -> ApiResult<Option<Vec<Item<E>>>>> Iterator for Walk
         };
         let (fork, below) = if level.items.peek().is_some() { ("├── ", "│   ") } else { ("└── ", "    ") };
         let Item { name, is_dir, entry } = item;
-        let path = format!("{}{name}", level.prefix);
-        let branch = format!("{}{fork}", level.indent);
+        let path = [level.prefix.as_str(), &name].concat();
+        let branch = [level.indent.as_str(), fork].concat();
         let mut closed = false;
         if is_dir && u64::try_from(self.way.len()).is_ok_and(|depth| depth < self.max_depth) {
             let indent = self.way.last().map(|level| format!("{}{below}", level.indent)).unwrap_or_default();

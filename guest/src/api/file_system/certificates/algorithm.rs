@@ -27,13 +27,15 @@ pub(super) const ALL: &[&dyn SignatureVerificationAlgorithm] = &[
     &Algorithm { key: alg_id::ED25519, signature: alg_id::ED25519, verify: ed25519 },
 ];
 
+/// Of a public key, a message and its signature: something if they fit.
+type Verify = fn(&[u8], &[u8], &[u8]) -> Option<()>;
+
 /// One kind of signature by one kind of key.
 #[derive(Debug)]
 struct Algorithm {
     key: AlgorithmIdentifier,
     signature: AlgorithmIdentifier,
-    /// Of a public key, a message and its signature: something if they fit.
-    verify: fn(&[u8], &[u8], &[u8]) -> Option<()>,
+    verify: Verify,
 }
 
 impl SignatureVerificationAlgorithm for Algorithm {
