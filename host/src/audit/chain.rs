@@ -11,8 +11,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::hexadecimal;
-
 /// What stands between a line's content and its hash.
 const MARK: &[u8] = br#","hash":""#;
 
@@ -32,7 +30,7 @@ impl Link {
     fn of(before: Option<&Self>, content: &[u8]) -> Self {
         let hash = Sha256::new().chain_update(before.map_or(&[][..], |Self(digits)| digits)).chain_update(content).finalize();
         let mut digits = [0; 64];
-        for (two, digit) in digits.iter_mut().zip(hexadecimal(&hash)) {
+        for (two, digit) in digits.iter_mut().zip(super::digits(&hash)) {
             *two = digit;
         }
         Self(digits)

@@ -9,6 +9,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use clap::ValueEnum;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -24,11 +25,15 @@ const VERSION: u32 = 1;
 /// SHA-256 in hexadecimal.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes)).map(char::from).collect()
+    hexadecimal(&Sha256::digest(bytes))
 }
 
-/// The digits of bytes.
-fn hexadecimal(bytes: &[u8]) -> impl Iterator<Item = u8> {
+/// Bytes as hexadecimal digits, small ones.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    digits(bytes).map(char::from).collect()
+}
+
+fn digits(bytes: &[u8]) -> impl Iterator<Item = u8> {
     let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' - 10 + half };
     bytes.iter().flat_map(move |byte| [digit(byte >> 4), digit(byte & 15)])
 }
@@ -55,12 +60,12 @@ pub struct Recording {
 }
 
 /// The form of the lines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Rex's own.
+    /// Rex's own
     #[default]
     Rex,
-    /// That of the Open Cybersecurity Schema Framework, with Rex's own inside.
+    /// Events of the Open Cybersecurity Schema Framework, with Rex's own inside
     Ocsf,
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::audit::AuditCommand;
 use super::ssm::SsmCommand;
-use crate::audit::{self, Destination};
+use crate::audit::{self, Destination, Link};
 use crate::limits::Limits;
 use crate::run::REDACTION_DICTIONARY;
 
@@ -56,7 +56,7 @@ pub(super) struct RunArguments {
     pub(super) audit_log: Option<PathBuf>,
     /// The form of these lines
     #[arg(long, value_enum, default_value = "rex", value_name = "FORMAT")]
-    pub(super) audit_format: AuditFormat,
+    pub(super) audit_format: audit::Format,
     /// The lines that may be shown of files for which the policy permits `redacted_read` alone
     #[arg(long, value_name = "FILE", default_value = REDACTION_DICTIONARY)]
     pub(super) redaction_dictionary: String,
@@ -154,23 +154,6 @@ pub(super) enum Format {
     Human,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum AuditFormat {
-    /// Rex's own
-    Rex,
-    /// Events of the Open Cybersecurity Schema Framework
-    Ocsf,
-}
-
-impl From<AuditFormat> for audit::Format {
-    fn from(format: AuditFormat) -> Self {
-        match format {
-            AuditFormat::Rex => Self::Rex,
-            AuditFormat::Ocsf => Self::Ocsf,
-        }
-    }
-}
-
 impl RunArguments {
     pub(super) fn destination(&self) -> Destination {
         match &self.audit_log {
@@ -188,8 +171,7 @@ fn named_value(text: &str) -> Result<(String, String), String> {
 
 /// The digits of a digest.
 pub(super) fn sha256(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix("sha256:").filter(|digits| digits.len() == 64);
-    let digits = digits.filter(|digits| digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
+    let digits = text.strip_prefix("sha256:").filter(|digits| Link::parse(digits.as_bytes()).is_some());
     digits.map(str::to_owned).ok_or_else(|| "write sha256: and 64 hexadecimal digits, small".to_owned())
 }
 

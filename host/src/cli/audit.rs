@@ -5,10 +5,9 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
 use super::arguments::sha256;
-use super::show::{Form, json, printable, shown};
+use super::show::{Form, json, printable, refuse, shown};
 use crate::audit::{Link, Verified, verify};
 
 /// Something is wrong with the record.
@@ -44,15 +43,12 @@ pub(super) fn audit(AuditCommand::Verify(arguments): &AuditCommand) -> anyhow::R
         Ok(verified) => verified,
         Err(error) => {
             let message = format!("the record {} cannot be read: {error}", arguments.file.display());
-            match arguments.output_format {
-                Form::Json => shown(json(&Unread { schema_version: 1, error: &message }))?,
-                Form::Human => shown(writeln!(io::stderr(), "error: {}", printable(&message)))?,
-            }
+            refuse(arguments.output_format, &message)?;
             return Ok(INVALID);
         }
     };
     match arguments.output_format {
-        Form::Json => shown(json(&Shown { schema_version: 1, verified: &verified }))?,
+        Form::Json => shown(json(&verified))?,
         Form::Human => shown(show(&verified, &mut io::stdout().lock()))?,
     }
     Ok(if verified.is_sound() { 0 } else { NOT_WELL })
@@ -60,19 +56,6 @@ pub(super) fn audit(AuditCommand::Verify(arguments): &AuditCommand) -> anyhow::R
 
 fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     Ok(if path.as_os_str() == "-" { Box::new(io::stdin().lock()) } else { Box::new(BufReader::new(File::open(path)?)) })
-}
-
-#[derive(Serialize)]
-struct Unread<'a> {
-    schema_version: u32,
-    error: &'a str,
-}
-
-#[derive(Serialize)]
-struct Shown<'a> {
-    schema_version: u32,
-    #[serde(flatten)]
-    verified: &'a Verified,
 }
 
 fn show(verified: &Verified, output: &mut impl Write) -> io::Result<()> {

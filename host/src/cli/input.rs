@@ -57,11 +57,13 @@ impl InputArguments {
     pub(super) fn policy(&self) -> Result<String, InputError> {
         let path = self.policy_file.as_deref().ok_or(InputError::NoPolicy)?;
         let text = read("policy", path, MAX_POLICY_BYTES)?;
-        let found = digest(text.as_bytes());
-        match &self.policy_digest {
-            Some(demanded) if *demanded != found => Err(InputError::PolicyDigest { path: path.to_owned(), found }),
-            _ => Ok(text),
+        if let Some(demanded) = &self.policy_digest {
+            let found = digest(text.as_bytes());
+            if *demanded != found {
+                return Err(InputError::PolicyDigest { path: path.to_owned(), found });
+            }
         }
+        Ok(text)
     }
 
     /// All arguments as one JSON object.

@@ -83,7 +83,7 @@ impl RunArguments {
         let variable = |name| std::env::var(name).ok();
         Recording {
             destination: self.destination(),
-            format: self.audit_format.into(),
+            format: self.audit_format,
             origin: Origin::new(variable("SSM_COMMAND_ID"), variable("AWS_SSM_INSTANCE_ID")),
         }
     }

@@ -18,11 +18,29 @@ pub(super) enum Form {
     Human,
 }
 
-/// A value on standard output.
+/// A value on standard output, with the version of its form.
 pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Versioned<'v, T> {
+        schema_version: u32,
+        #[serde(flatten)]
+        value: &'v T,
+    }
     let mut output = io::stdout().lock();
-    serde_json::to_writer(&mut output, value)?;
+    serde_json::to_writer(&mut output, &Versioned { schema_version: 1, value })?;
     output.flush()
+}
+
+/// Why a command came to nothing: for programs on standard output, for people on standard error.
+pub(super) fn refuse(form: Form, message: &str) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Refusal<'m> {
+        error: &'m str,
+    }
+    shown(match form {
+        Form::Json => json(&Refusal { error: message }),
+        Form::Human => writeln!(io::stderr(), "error: {}", printable(message)),
+    })
 }
 
 /// A reader that has gone away is no error: the exit code still tells.

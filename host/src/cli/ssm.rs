@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::input::read;
-use super::show::{Form, json, printable, shown};
+use super::show::{Form, json, printable, refuse, shown};
 use crate::limits::{MAX_POLICY_BYTES, RunClock, Stop};
 use crate::ssm::Platform;
 use crate::ssm::invoke::{Agent, Invocation, Invoked, Status, invoke};
@@ -93,15 +93,7 @@ pub(super) fn ssm(command: &SsmCommand) -> anyhow::Result<u8> {
     match done {
         Err(Problem::Unshown(error)) => Err(error.into()),
         Err(Problem::Refused { format, code, message }) => {
-            #[derive(Serialize)]
-            struct Refusal<'a> {
-                schema_version: u32,
-                error: &'a str,
-            }
-            match format {
-                Form::Json => shown(json(&Refusal { schema_version: 1, error: &message }))?,
-                Form::Human => shown(writeln!(io::stderr(), "error: {}", printable(&message)))?,
-            }
+            refuse(format, &message)?;
             Ok(code)
         }
         Ok(code) => Ok(code),
@@ -144,10 +136,9 @@ fn lint_document(arguments: &LintArguments) -> Result<u8, Problem> {
         Form::Json => {
             #[derive(Serialize)]
             struct Findings<'a> {
-                schema_version: u32,
                 findings: &'a [Finding],
             }
-            shown(json(&Findings { schema_version: 1, findings: &findings }))?;
+            shown(json(&Findings { findings: &findings }))?;
         }
         Form::Human => shown(show_findings(&findings, &mut io::stdout().lock()))?,
     }
@@ -183,15 +174,7 @@ fn invoke_document(arguments: &InvokeArguments) -> Result<u8, Problem> {
         refused(arguments.output_format, code)(error.to_string())
     })?;
     match arguments.output_format {
-        Form::Json => {
-            #[derive(Serialize)]
-            struct Shown<'a> {
-                schema_version: u32,
-                #[serde(flatten)]
-                invoked: &'a Invoked,
-            }
-            shown(json(&Shown { schema_version: 1, invoked: &invoked }))?;
-        }
+        Form::Json => shown(json(&invoked))?,
         Form::Human => shown(show_steps(&invoked))?,
     }
     Ok(code(&invoked))

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::audit::{Audit, Digests, Recording, digest};
+use crate::audit::{Audit, Digests, Recording, digest, hexadecimal};
 use crate::capability::State;
 use crate::gate::Gate;
 use crate::journal::{Cause, SharedJournal};
@@ -65,8 +65,14 @@ pub enum RunnerError {
 /// The line on which a run hears that it has to end.
 #[derive(Debug)]
 pub struct Control {
-    sender: Sender<Event>,
+    outlet: Outlet,
     inbox: Receiver<Event>,
+}
+
+/// The other end of it.
+#[derive(Debug)]
+struct Outlet {
+    sender: Sender<Event>,
     ready: Option<Ready>,
 }
 
@@ -94,19 +100,13 @@ impl Control {
     #[must_use]
     pub fn new() -> Self {
         let (sender, inbox) = channel();
-        Self { sender, inbox, ready: None }
+        Self { outlet: Outlet { sender, ready: None }, inbox }
     }
 
     /// Has a function called before the script starts, but after all that can keep it from starting.
     #[must_use]
     pub fn when_ready(self, ready: impl FnOnce(Interrupter) + 'static) -> Self {
-        Self { ready: Some(Ready(Box::new(ready))), ..self }
-    }
-
-    /// What ends the run.
-    #[must_use]
-    pub fn interrupter(&self) -> Interrupter {
-        Interrupter(self.sender.clone())
+        Self { outlet: Outlet { ready: Some(Ready(Box::new(ready))), ..self.outlet }, ..self }
     }
 }
 
@@ -153,15 +153,9 @@ impl Runner {
             guest_sha256: self.sandbox.guest_digest().to_owned(),
         };
         let limit = job.limits.output;
-        let Control { sender, inbox, ready } = control;
-        let ready = || {
-            if let Some(Ready(ready)) = ready {
-                ready(Interrupter(sender.clone()));
-            }
-        };
-        let (mut outcome, usage, audit) = match self.start(task, job, &clock, &journal, &digests, ready, sender.clone()) {
+        let Control { outlet, inbox } = control;
+        let (mut outcome, usage, audit) = match self.start(task, job, &clock, &journal, &digests, outlet) {
             Ok(audit) => {
-                drop(sender);
                 let (outcome, usage) = Self::watch(&inbox, &clock);
                 (outcome, usage, Some(audit))
             }
@@ -181,7 +175,6 @@ impl Runner {
     }
 
     /// Starts the thread that the script runs on.
-    #[expect(clippy::too_many_arguments, reason = "all that one run has")]
     fn start(
         &self,
         task: Task,
@@ -189,8 +182,7 @@ impl Runner {
         clock: &RunClock,
         journal: &SharedJournal,
         digests: &Digests,
-        ready: impl FnOnce(),
-        sender: Sender<Event>,
+        Outlet { sender, ready }: Outlet,
     ) -> Result<Audit, Outcome> {
         if job.script.len() > MAX_SCRIPT_BYTES {
             return Err(Outcome::Limit(format!("the script has {} bytes, and may have {MAX_SCRIPT_BYTES}", job.script.len())));
@@ -213,7 +205,9 @@ impl Runner {
             let hardening = platform::harden(&job.policy.reach());
             journal.lock().hardening = Some(hardening);
         }
-        ready();
+        if let Some(Ready(ready)) = ready {
+            ready(Interrupter(sender.clone()));
+        }
         let (sandbox, journal) = (Arc::clone(&self.sandbox), journal.clone());
         thread::Builder::new()
             .name("script".to_owned())
@@ -320,5 +314,5 @@ fn describe(limit: Limit, limits: Option<&Limits>) -> String {
 pub fn random_id() -> std::io::Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
-    Ok(bytes.iter().fold(String::with_capacity(32), |text, byte| text + &format!("{byte:02x}")))
+    Ok(hexadecimal(&bytes))
 }

@@ -9,9 +9,9 @@ use wasmtime::component::Resource;
 use super::text::{self, BUFFER};
 use super::{Answer, FileHandle, ReadPermit};
 use crate::capability::{Failure, State};
-use crate::gate::{Asked, Either, Open, Read as ReadAct, RedactedRead};
+use crate::gate::{Asked, Either, Read as ReadAct, RedactedRead};
 use crate::journal::Level;
-use crate::platform::{AbsolutePath, Links, Located};
+use crate::platform::{AbsolutePath, Links};
 use crate::policy::EntityType::File;
 use crate::sandbox::bindings::rex::host::types::{Error, ErrorKind};
 
@@ -70,14 +70,9 @@ impl State {
             return Ok(Arc::clone(known));
         }
         let path = self.redaction.path.clone();
-        let located = self.locate(&path, Links::Follow)?;
-        self.permit_parent(&path, &located)?;
-        let asked = Asked { kind: File, path: path.as_str() };
-        let object = match located {
-            Located::Found(object) => self.gate.permit::<Open, _>(asked, object)?.into_resource(),
-            Located::Missing(vacancy) => return Err(self.absent(asked, vacancy)),
-        };
-        let permit = ReadPermit { permit: self.gate.permit(asked, object)?, asked: path.clone(), page: 0 };
+        let (kind, object) = self.open_object(&path, Links::Follow)?;
+        let permit = self.gate.permit(Asked { kind, path: path.as_str() }, object)?;
+        let permit = ReadPermit { permit, asked: path.clone(), page: 0 };
         let text = text::whole(self, &permit)?;
         let invalid =
             |message| Failure::of(ErrorKind::ValidationError, format!("the redaction dictionary {:?}: {message}", path.as_str()));

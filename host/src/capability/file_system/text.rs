@@ -9,6 +9,7 @@ use grep_searcher::{BinaryDetection, MmapChoice, Searcher, SearcherBuilder, Sink
 use sha2::{Digest as _, Sha256};
 
 use super::{Answer, ReadPermit};
+use crate::audit::hexadecimal;
 use crate::capability::{Failure, PART_OVERHEAD, State, about};
 use crate::gate::Reads;
 use crate::platform::{AbsolutePath, Error, Kind, Object, Reader};
@@ -339,7 +340,7 @@ pub(super) fn sha256(state: &State, permit: &ReadPermit) -> Answer<String> {
             Some(part) => digest.update(part),
         }
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(&digest.finalize()))
 }
 
 /// The runs of printable ASCII characters, as `strings` finds them.
