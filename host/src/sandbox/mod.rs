@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Store, Trap};
+use wasmtime::{Config, Engine, Store, Trap};
 
 use self::bindings::exports::rex::host::script::{ScriptError, Value};
 use crate::audit::AuditError;
@@ -47,11 +47,11 @@ const SLICE: u64 = 4_000_000;
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// Wasmtime refused the embedded guest.
-    #[error("the embedded guest cannot be used: {0:#}")]
+    /// Wasmtime refused the guest.
+    #[error("the guest cannot be used: {0:#}")]
     Guest(wasmtime::Error),
     /// The guest could reach something else than it may.
-    #[error("the embedded guest imports {found:?} where it may import {allowed:?} alone", allowed = IMPORTS)]
+    #[error("the guest imports {found:?} where it may import {allowed:?} alone", allowed = IMPORTS)]
     Imports {
         /// What it imports.
         found: Vec<String>,
@@ -62,6 +62,7 @@ pub enum SandboxError {
 pub struct Sandbox {
     engine: Engine,
     guest: bindings::GuestPre<State>,
+    digest: String,
 }
 
 /// What the guest made of a script.
@@ -107,6 +108,14 @@ pub enum Task {
     Check,
 }
 
+/// How wasmtime runs a guest.
+#[must_use]
+pub fn settings() -> Config {
+    let mut config = config::config();
+    config.max_wasm_stack(MAX_WASM_STACK).async_stack_size(STACK);
+    config
+}
+
 impl Sandbox {
     /// Loads the embedded guest and checks what it imports.
     ///
@@ -114,21 +123,29 @@ impl Sandbox {
     ///
     /// See [`SandboxError`]; neither can happen to a build that passed its tests.
     pub fn load() -> Result<Self, SandboxError> {
-        let mut config = artifact::configure(config::config());
-        config.max_wasm_stack(MAX_WASM_STACK).async_stack_size(STACK);
-        let engine = Engine::new(&config).map_err(SandboxError::Guest)?;
+        let engine = Engine::new(&artifact::configure(settings())).map_err(SandboxError::Guest)?;
         let component = artifact::load(&engine).map_err(SandboxError::Guest)?;
-        check_imports(&engine, &component)?;
-        let mut linker = Linker::new(&engine);
+        Self::new(&engine, &component, artifact::DIGEST.to_owned())
+    }
+
+    /// Takes a guest of any origin, which counts as hostile like every other. `digest` is what the record calls it by. The engine is
+    /// one of [`settings`].
+    ///
+    /// # Errors
+    ///
+    /// When the component imports something else than [`IMPORTS`], or does not export what the world `guest` owes.
+    pub fn new(engine: &Engine, component: &Component, digest: String) -> Result<Self, SandboxError> {
+        check_imports(engine, component)?;
+        let mut linker = Linker::new(engine);
         capability::add_to_linker(&mut linker).map_err(SandboxError::Guest)?;
-        let guest = linker.instantiate_pre(&component).and_then(bindings::GuestPre::new).map_err(SandboxError::Guest)?;
-        Ok(Self { engine, guest })
+        let guest = linker.instantiate_pre(component).and_then(bindings::GuestPre::new).map_err(SandboxError::Guest)?;
+        Ok(Self { engine: engine.clone(), guest, digest })
     }
 
     /// SHA-256 of the guest's component, in hexadecimal.
     #[must_use]
-    pub const fn guest_digest(&self) -> &'static str {
-        artifact::DIGEST
+    pub fn guest_digest(&self) -> &str {
+        &self.digest
     }
 
     /// Gives a script to a fresh instance. Returns what came of it, and the fuel that it took.
