@@ -162,12 +162,15 @@ impl Decider {
     }
 
     fn ask(&mut self, policy: &Policy, request: Request<'_>, candidates: &Candidates<'_>) -> Decision {
+        let Some(action) = policy.index.action(request.action) else {
+            return Decision { allowed: false, reason: Reason::NotPermitted };
+        };
         let failed = |reason: String| Decision { allowed: false, reason: Reason::Failed(vec![reason]) };
         let set = match self.set(request.action, candidates) {
             Ok(set) => set,
             Err(reason) => return failed(reason),
         };
-        let (cedar_request, entities) = match self.question(request, candidates) {
+        let (cedar_request, entities) = match self.question(request, action, candidates) {
             Ok(question) => question,
             Err(reason) => return failed(reason),
         };
@@ -207,10 +210,13 @@ impl Decider {
         Ok(set)
     }
 
-    fn question(&self, request: Request<'_>, candidates: &Candidates<'_>) -> Result<(cedar_policy::Request, Entities), String> {
-        let index = &self.policy.index;
-        let type_name = index.type_name(request.kind).ok_or("the entity type is not in the schema")?;
-        let action = index.action(request.action).ok_or("the action is not in the schema")?;
+    fn question(
+        &self,
+        request: Request<'_>,
+        action: &Entity,
+        candidates: &Candidates<'_>,
+    ) -> Result<(cedar_policy::Request, Entities), String> {
+        let type_name = self.policy.index.type_name(request.kind).ok_or("the entity type is not in the schema")?;
         let uid = EntityUid::from_type_name_and_id(type_name.clone(), EntityId::new(request.id));
         let parents = candidates.parents.iter().map(|uid| (*uid).clone()).collect();
         let resource = if candidates.needs_attributes() {

@@ -23,6 +23,7 @@ pub(super) struct Index {
     /// difference, so that these are the only parents that a request has to have.
     directories: HashMap<String, (usize, EntityUid)>,
     type_names: HashMap<EntityType, EntityTypeName>,
+    /// The actions of the schema that was given; a statement can concern no other.
     actions: HashMap<Action, Entity>,
     /// What the statements are called, where they have an `@id`. Cedar would parse the word anew for each look.
     names: HashMap<PolicyId, String>,
@@ -171,7 +172,7 @@ impl Index {
         self.special.get(id).is_some_and(|named| named.contains(&root))
     }
 
-    /// The action with the groups that it is in.
+    /// The action with the groups that it is in; nothing where no statement can concern it.
     pub(super) fn action(&self, action: Action) -> Option<&Entity> {
         self.actions.get(&action)
     }

@@ -101,21 +101,15 @@ impl Policy {
             return Err(PolicyError::Empty);
         }
         let guards = Guards::new(&set, own).map_err(PolicyError::Guard)?;
-        let schema = schema::schema()?;
-        let index = Index::new(&set, &schema.action_entities().map_err(Box::new)?);
-        let verdict = Validator::new(schema).validate(&set, ValidationMode::Strict);
-        let impossible =
-            verdict.validation_warnings().filter(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)));
-        let faults: Vec<_> = verdict
-            .validation_errors()
-            .map(|error| fault(text, error))
-            .chain(impossible.map(|warning| fault(text, warning)))
-            .chain(unreal_paths(&set))
-            .take(MAX_FAULTS)
-            .collect();
-        if !faults.is_empty() {
-            return Err(PolicyError::Invalid(faults));
+        let mut validator = Validator::new(schema::part_for(&set)?);
+        if !faults(text, &set, &validator).is_empty() {
+            validator = Validator::new(schema::schema()?);
+            let faults = faults(text, &set, &validator);
+            if !faults.is_empty() {
+                return Err(PolicyError::Invalid(faults));
+            }
         }
+        let index = Index::new(&set, &validator.schema().action_entities().map_err(Box::new)?);
         Ok(Self { index, guards, digest: crate::audit::digest(text.as_bytes()) })
     }
 
@@ -130,6 +124,19 @@ impl Policy {
     pub fn digest(&self) -> &str {
         &self.digest
     }
+}
+
+/// What is wrong with a policy under this schema, up to [`MAX_FAULTS`].
+fn faults(text: &str, set: &PolicySet, validator: &Validator) -> Vec<Fault> {
+    let verdict = validator.validate(set, ValidationMode::Strict);
+    let impossible = verdict.validation_warnings().filter(|warning| matches!(warning, ValidationWarning::ImpossiblePolicy(_)));
+    verdict
+        .validation_errors()
+        .map(|error| fault(text, error))
+        .chain(impossible.map(|warning| fault(text, warning)))
+        .chain(unreal_paths(set))
+        .take(MAX_FAULTS)
+        .collect()
 }
 
 /// Names that no object ever has: a statement about one would never match, which in a `forbid` would be fatal.
@@ -170,6 +177,8 @@ fn list(faults: &[Fault]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn error(text: &str) -> String {
@@ -222,6 +231,66 @@ mod tests {
         assert!(matches!(Policy::parse(" // nothing\n"), Err(PolicyError::Empty)));
         assert!(matches!(Policy::parse("permit(principal == ?principal, action, resource);"), Err(PolicyError::Template)));
         assert!(matches!(Policy::parse(&" ".repeat(MAX_POLICY_BYTES + 1)), Err(PolicyError::TooLarge)));
+    }
+
+    fn statement() -> impl Strategy<Value = String> {
+        let action = proptest::sample::select(vec![
+            "action",
+            r#"action == file_system::Action::"read""#,
+            r#"action == file_system::Action::"SafeIO""#,
+            r#"action in file_system::Action::"SafeIO""#,
+            r#"action in [file_system::Action::"move", systemd::Action::"start"]"#,
+            r#"action in [file_system::Action::"set_x_attr", sysinfo::Action::"list"]"#,
+            r#"action in process_system::Action::"ProcessAction""#,
+            r#"action == file_system::Action::"list""#,
+        ]);
+        let resource = proptest::sample::select(vec![
+            "resource",
+            r#"resource in file_system::Dir::"/x""#,
+            "resource is file_system::File",
+            r#"resource == systemd::Service::"sshd""#,
+            "resource is sysinfo::Uname",
+        ]);
+        let condition = proptest::sample::select(vec![
+            "true",
+            r#"resource.path like "/x/*""#,
+            r#"resource has path && resource.path == "/x""#,
+            r#"resource has name && resource.name == "x""#,
+            r#"context.destination.path == "/x""#,
+            r#"context has xattr && context.xattr.name == "x""#,
+            r#"action == file_system::Action::"read" && resource.path == "/x""#,
+            r#"action in systemd::Action::"SystemdAction""#,
+            r#"resource is systemd::Service && resource.name == "sshd""#,
+            r#"principal == User::"root""#,
+            r#"resource in file_system::Dir::"/x" || resource == sysctl::Sysctl::"x""#,
+            r#"context has user && context.user.uid == 0"#,
+            "resource.nothing == 1",
+        ]);
+        (action, resource, condition)
+            .prop_map(|(action, resource, condition)| format!("permit(principal, {action}, {resource}) when {{ {condition} }};"))
+    }
+
+    proptest! {
+        /// What the shortcut takes, the whole schema takes.
+        #[test]
+        fn what_is_valid_under_a_part_is_valid_under_the_whole(statements in proptest::collection::vec(statement(), 1..3)) {
+            let text = statements.concat();
+            let set: PolicySet = text.parse().unwrap();
+            let valid = |schema| faults(&text, &set, &Validator::new(schema)).is_empty();
+            if valid(schema::part_for(&set).unwrap()) {
+                prop_assert!(valid(schema::schema().unwrap()));
+            }
+        }
+    }
+
+    /// The part that its scope matches does not know it.
+    #[test]
+    fn a_condition_may_speak_of_more_than_the_scope() {
+        let text = r#"permit(principal, action == file_system::Action::"read", resource)
+            when { action != file_system::Action::"write" && principal != systemd::Systemd::"x" };"#;
+        let set: PolicySet = text.parse().unwrap();
+        assert!(!faults(text, &set, &Validator::new(schema::part_for(&set).unwrap())).is_empty());
+        Policy::parse(text).unwrap();
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The schema, and its actions and entity types as Rust types.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use cedar_policy::{Schema, SchemaError};
+use cedar_policy::{ActionConstraint, EntityUid, PolicySet, Schema, SchemaError};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// The schema as people read it. The source of [`JSON`].
 pub const TEXT: &str = include_str!("../../../policies/rex.cedarschema");
@@ -18,6 +21,72 @@ pub const SHA256: &str = env!("REX_SCHEMA_SHA256");
 /// Never for the schema that is built in; a test reads it.
 pub fn schema() -> Result<Schema, Box<SchemaError>> {
     Schema::from_json_str(JSON).map_err(Box::new)
+}
+
+/// Reads as much of the schema as the scopes of these statements can match: the actions that they name, or that are in a group that they
+/// name, and the entity types beside them. Cedar takes most of its time for the rest.
+///
+/// What is valid under the part is valid under the whole, because validation looks at a statement once for each action that its scope
+/// matches, and at no other. The reverse does not hold: a condition may speak of what is in the whole alone.
+///
+/// # Errors
+///
+/// As [`schema`].
+pub fn part_for(set: &PolicySet) -> Result<Schema, Box<SchemaError>> {
+    let mut named = BTreeSet::new();
+    for statement in set.policies() {
+        match statement.action_constraint() {
+            ActionConstraint::Any => return schema(),
+            ActionConstraint::Eq(action) => named.extend([action]),
+            ActionConstraint::In(actions) => named.extend(actions),
+        }
+    }
+    // That it can be taken apart is tested.
+    part(&named).map_or_else(|_| schema(), |json| Schema::from_json_str(&json).map_err(Box::new))
+}
+
+/// A namespace of the schema's JSON, as far as it is taken apart.
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Namespace<'j> {
+    #[serde(borrow)]
+    entity_types: &'j RawValue,
+    #[serde(borrow)]
+    actions: BTreeMap<&'j str, &'j RawValue>,
+}
+
+/// What of an action's JSON tells its groups. INVARIANT: they are of its own namespace, and in no group themselves; a test looks.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Membership {
+    #[serde(default)]
+    member_of: Option<Vec<Group>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Group {
+    id: String,
+}
+
+fn part(named: &BTreeSet<EntityUid>) -> serde_json::Result<String> {
+    let mut namespaces: BTreeMap<&str, Namespace<'_>> = serde_json::from_str(JSON)?;
+    let named: BTreeSet<_> = named.iter().map(|uid| (uid.type_name().namespace(), uid.id().unescaped())).collect();
+    let is_named = |namespace: &str, action: &str| named.iter().any(|(of, name)| of == namespace && *name == action);
+    for (name, namespace) in &mut namespaces {
+        let mut members = BTreeMap::new();
+        for (action, json) in &namespace.actions {
+            let groups = serde_json::from_str::<Membership>(json.get())?.member_of;
+            // Groups cost nothing, and their members refer to them.
+            if groups.as_ref().is_none_or(|groups| is_named(name, action) || groups.iter().any(|group| is_named(name, &group.id)))
+            {
+                members.insert(*action, *json);
+            }
+        }
+        namespace.actions = members;
+    }
+    namespaces.retain(|name, _| name.is_empty() || named.iter().any(|(of, _)| of == name));
+    serde_json::to_string(&namespaces)
 }
 
 /// Declares the actions that the host asks for: their group, their name, and how they are written in policies.
@@ -140,6 +209,32 @@ mod tests {
             std::fs::write(path, &json).unwrap();
         }
         assert_eq!(json, JSON, "run this test with REX_UPDATE=1");
+    }
+
+    #[test]
+    fn a_part_has_what_the_scopes_name_and_no_more() {
+        let actions = |scope: &str| -> BTreeSet<String> {
+            let set = format!("permit(principal, {scope}, resource);").parse().unwrap();
+            let part = part_for(&set).unwrap();
+            let groups: BTreeSet<_> = part.action_groups().map(ToString::to_string).collect();
+            part.actions().map(ToString::to_string).filter(|action| !groups.contains(action)).collect()
+        };
+        let (open, list) = (r#"file_system::Action::"open""#, r#"sysinfo::Action::"list""#);
+        assert_eq!(actions(&format!("action in [{open}, {list}]")), BTreeSet::from([open.to_owned(), list.to_owned()]));
+        assert_eq!(actions(r#"action in file_system::Action::"SafeIO""#).len(), 14);
+        assert_eq!(actions("action").len(), Action::ALL.len());
+    }
+
+    /// What [`part`] goes by.
+    #[test]
+    fn groups_are_in_no_group_and_of_their_members_namespace() {
+        let namespaces: BTreeMap<&str, Namespace<'_>> = serde_json::from_str(JSON).unwrap();
+        for namespace in namespaces.values() {
+            let groups = |name: &str| serde_json::from_str::<Membership>(namespace.actions[name].get()).unwrap().member_of;
+            for group in namespace.actions.keys().filter_map(|name| groups(name)).flatten() {
+                assert!(groups(&group.id).is_none(), "{}", group.id);
+            }
+        }
     }
 
     #[test]
