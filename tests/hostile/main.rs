@@ -9,6 +9,7 @@ mod forgery;
 mod guards;
 mod hidden;
 mod kernel;
+mod killed;
 mod lexical;
 mod limits;
 mod links;

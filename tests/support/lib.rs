@@ -1,5 +1,7 @@
 //! How the tests run Rex: as the command that a user gets.
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod faults;
 #[cfg(target_os = "linux")]
 pub mod traced;
 

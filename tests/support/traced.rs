@@ -131,16 +131,30 @@ struct Tracer {
 }
 
 /// Runs a script's text under a policy's text with arguments. Nothing where this process may not trace, such as in some containers.
-#[expect(clippy::zombie_processes, reason = "the tracer waits for it, as for each of its threads")]
 pub fn run(case: &Case, script: &str, policy: &str, arguments: &Value) -> Option<Traced> {
+    let process = start(case, script, policy, arguments)?;
+    let mut tracer = Tracer { process, record: case.path(RECORD), pending: HashMap::new(), events: Vec::new() };
+    let ran = follow(case, process, |thread, entry| tracer.look(thread, entry));
+    Some(Traced { ran, events: tracer.events })
+}
+
+/// Where the run that is traced has its record, in the case.
+pub const RECORD: &str = ".traced/record";
+const STDOUT: &str = ".traced/stdout";
+const STDERR: &str = ".traced/stderr";
+
+/// Starts the command, so that it stands before its first instruction.
+#[expect(clippy::zombie_processes, reason = "the tracer waits for it, as for each of its threads")]
+pub(crate) fn start(case: &Case, script: &str, policy: &str, arguments: &Value) -> Option<Pid> {
     let (script, policy) = (case.file(".traced/script", script), case.file(".traced/policy", policy));
-    let (record, stdout) = (case.path(".traced/record"), case.path(".traced/stdout"));
     let stopped = Command::new("sh")
         .args(["-c", "kill -STOP $$; exec \"$0\" \"$@\""])
         .arg(rex_runner())
-        .args(["-s", &script, "-p", &policy, "--args-json", &arguments.to_string(), "--audit-log", &record, "--timeout", "50s"])
+        .args(["-s", &script, "-p", &policy, "--args-json", &arguments.to_string(), "--audit-log", &case.path(RECORD)])
+        .args(["--timeout", "50s"])
         .stdin(Stdio::null())
-        .stdout(File::create(&stdout).expect("a file"))
+        .stdout(File::create(case.path(STDOUT)).expect("a file"))
+        .stderr(File::create(case.path(STDERR)).expect("a file"))
         .spawn()
         .expect("sh starts");
     let process = Pid::from_raw(stopped.id().try_into().expect("a number"));
@@ -161,7 +175,11 @@ pub fn run(case: &Case, script: &str, policy: &str, arguments: &Value) -> Option
         seized => seized.expect("it can be traced"),
     }
     kill(process, Signal::SIGCONT).expect("it goes on");
-    let mut tracer = Tracer { process, record, pending: HashMap::new(), events: Vec::new() };
+    Some(process)
+}
+
+/// Shows each thread at the beginning (`true`) and at the end of each system call, until the process has ended.
+pub(crate) fn follow(case: &Case, process: Pid, mut look: impl FnMut(Pid, bool)) -> Ran {
     let code = loop {
         // Other threads run other tests, and wait for their own processes.
         let status = waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD)).expect("it is there");
@@ -169,7 +187,9 @@ pub fn run(case: &Case, script: &str, policy: &str, arguments: &Value) -> Option
             WaitStatus::Exited(ended, code) if ended == process => break code,
             WaitStatus::Signaled(ended, signal, _) if ended == process => panic!("it was killed by {signal}"),
             WaitStatus::PtraceSyscall(thread) => {
-                tracer.look(thread);
+                if let Ok(information) = ptrace::syscall_info(thread) {
+                    look(thread, information.op == libc::PTRACE_SYSCALL_INFO_ENTRY);
+                }
                 (thread, None)
             }
             WaitStatus::PtraceEvent(thread, ..) => (thread, None),
@@ -179,17 +199,17 @@ pub fn run(case: &Case, script: &str, policy: &str, arguments: &Value) -> Option
         // One that is gone by now needs nothing.
         let _ = ptrace::syscall(thread, signal);
     };
-    let stdout = std::fs::read_to_string(&stdout).expect("UTF-8");
+    let text = |name| std::fs::read_to_string(case.path(name)).expect("UTF-8");
+    let stdout = text(STDOUT);
     let report = serde_json::from_str(&stdout).unwrap_or(Value::Null);
-    Some(Traced { ran: Ran { code, stdout, stderr: String::new(), report }, events: tracer.events })
+    Ran { code, stdout, stderr: text(STDERR), report }
 }
 
 impl Tracer {
     /// Looks at a thread that stands at the beginning or the end of a system call.
-    fn look(&mut self, thread: Pid) {
-        let Ok(information) = ptrace::syscall_info(thread) else { return };
+    fn look(&mut self, thread: Pid, entry: bool) {
         let Ok((number, arguments, result)) = registers(thread) else { return };
-        if information.op == libc::PTRACE_SYSCALL_INFO_ENTRY {
+        if entry {
             if let Some(pending) = self.begins(number, arguments) {
                 self.pending.insert(thread, pending);
             }

@@ -93,6 +93,19 @@ pub struct Interrupter(Sender<Event>);
 enum Event {
     Interrupted,
     Finished(Outcome, Usage),
+    /// The thread of the script panicked.
+    BrokeDown,
+}
+
+/// Tells it when its thread panics. That the line is closed tells nothing: others hold its end too.
+struct Witness(Sender<Event>);
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = self.0.send(Event::BrokeDown);
+        }
+    }
 }
 
 impl Control {
@@ -221,10 +234,11 @@ impl Runner {
         thread::Builder::new()
             .name("script".to_owned())
             .spawn(move || {
+                let witness = Witness(sender);
                 let (verdict, fuel) = sandbox.perform(task, state, &job.limits, &job.script, &job.arguments);
                 let usage = Usage { fuel, ..Usage::default() };
                 // Nobody listens when the run was given up.
-                let _ = sender.send(Event::Finished(judge(verdict, &job.limits, &journal), usage));
+                let _ = witness.0.send(Event::Finished(judge(verdict, &job.limits, &journal), usage));
             })
             .map(|_| audit)
             .map_err(failed)
@@ -236,14 +250,14 @@ impl Runner {
             Ok(Event::Finished(outcome, usage)) => return (outcome, usage),
             Ok(Event::Interrupted) => Stop::Signal,
             Err(RecvTimeoutError::Timeout) => Stop::Deadline,
-            Err(RecvTimeoutError::Disconnected) => return (thread_died(), Usage::default()),
+            Ok(Event::BrokeDown) | Err(RecvTimeoutError::Disconnected) => return (thread_died(), Usage::default()),
         };
         clock.stop(reason);
         loop {
             match inbox.recv_timeout(GRACE) {
                 Ok(Event::Finished(outcome, usage)) => return (outcome, usage),
                 Ok(Event::Interrupted) => {}
-                Err(RecvTimeoutError::Disconnected) => return (thread_died(), Usage::default()),
+                Ok(Event::BrokeDown) | Err(RecvTimeoutError::Disconnected) => return (thread_died(), Usage::default()),
                 Err(RecvTimeoutError::Timeout) => {
                     let limit = if reason == Stop::Signal { Limit::Interrupted } else { Limit::Time };
                     return (
