@@ -169,10 +169,11 @@ impl State {
 
     /// An open file that was opened for writing.
     fn writable(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
+        let open = self.open_handle(handle)?;
         if !self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?.writable {
             return Err(Failure::of(ErrorKind::ValidationError, "the file was not opened for writing: set write(true)"));
         }
-        self.open_handle(handle)
+        Ok(open)
     }
 
     /// The name stands for another file now, and the handle stands for the name.
@@ -194,10 +195,11 @@ impl State {
 
     /// An open file that was opened for reading.
     fn open_to_read(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
+        let open = self.open_handle(handle)?;
         if !self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?.readable {
             return Err(Failure::of(ErrorKind::ValidationError, "the file was not opened for reading: set read(true)"));
         }
-        self.open_handle(handle)
+        Ok(open)
     }
 
     /// A permit to read an open file.
