@@ -127,6 +127,8 @@ impl Journal {
             let cut = message.len() - end;
             message.truncate(end);
             message.push_str(&format!("… ({cut} bytes more)"));
+            // What was cut away would stay allocated for as long as the entry is kept.
+            message.shrink_to_fit();
         }
         if self.log.len() >= MAX_LOG_ENTRIES {
             self.log.pop_front();
@@ -188,6 +190,13 @@ mod tests {
         journal.log(Level::Info, 1, format!("x{}", "é".repeat(2000)));
         let message = &journal.log[0].message;
         assert!(message.len() < MAX_LOG_MESSAGE + 40 && message.ends_with("(1954 bytes more)"), "{message}");
+    }
+
+    #[test]
+    fn what_was_cut_away_takes_no_memory() {
+        let mut journal = Journal::default();
+        journal.log(Level::Info, 1, "x".repeat(1 << 20));
+        assert!(journal.log[0].message.capacity() < 2 * MAX_LOG_MESSAGE, "{}", journal.log[0].message.capacity());
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub enum Outcome {
     Limit(String),
     /// The policy or the input cannot be used. Nothing ran.
     Invalid(String),
+    /// The guest broke down, and no script should be able to do that to it.
+    GuestFailed(String),
     /// The host broke down.
     HostFailed(String),
     /// The decision record could not be written.
@@ -46,7 +48,7 @@ impl Outcome {
             Self::Denied { .. } => 3,
             Self::Limit(_) => 4,
             Self::Invalid(_) => 5,
-            Self::HostFailed(_) => 6,
+            Self::GuestFailed(_) | Self::HostFailed(_) => 6,
             Self::Unrecorded(_) => 7,
         }
     }
@@ -61,6 +63,7 @@ impl Outcome {
             Self::Denied { .. } => "denied",
             Self::Limit(_) => "limit",
             Self::Invalid(_) => "invalid",
+            Self::GuestFailed(_) => "guest_failed",
             Self::HostFailed(_) => "host_failed",
             Self::Unrecorded(_) => "unrecorded",
         }
@@ -74,7 +77,7 @@ impl Outcome {
             Self::Denied { .. } => Some("ACCESS_DENIED_EXCEPTION"),
             Self::Limit(_) => Some("LIMIT_EXCEPTION"),
             Self::Invalid(_) => Some("VALIDATION_EXCEPTION"),
-            Self::HostFailed(_) => Some("INTERNAL_EXCEPTION"),
+            Self::GuestFailed(_) | Self::HostFailed(_) => Some("INTERNAL_EXCEPTION"),
             Self::Unrecorded(_) => Some("AUDIT_EXCEPTION"),
         }
     }
@@ -85,9 +88,11 @@ impl Outcome {
         match self {
             Self::Finished { .. } => None,
             Self::SyntaxError { message, .. } | Self::ScriptError { message, .. } | Self::Denied { message, .. } => Some(message),
-            Self::Limit(message) | Self::Invalid(message) | Self::HostFailed(message) | Self::Unrecorded(message) => {
-                Some(message)
-            }
+            Self::Limit(message)
+            | Self::Invalid(message)
+            | Self::GuestFailed(message)
+            | Self::HostFailed(message)
+            | Self::Unrecorded(message) => Some(message),
         }
     }
 
@@ -106,7 +111,7 @@ impl Outcome {
             Self::Denied { .. } => &["RexRunnerPrivilegeEscalation"],
             Self::ScriptError { .. } | Self::Limit(_) => &["RexRunnerScriptExecutionFailure"],
             Self::Invalid(_) => &["RexRunnerScriptArgumentValidationFailure"],
-            Self::HostFailed(_) | Self::Unrecorded(_) => &["RexRunnerInternalAlarm"],
+            Self::GuestFailed(_) | Self::HostFailed(_) | Self::Unrecorded(_) => &["RexRunnerInternalAlarm"],
         }
     }
 }

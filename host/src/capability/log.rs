@@ -15,7 +15,7 @@ impl Host for State {
             Level::Warn => journal::Level::Warn,
             Level::Error => journal::Level::Error,
         };
-        self.called();
+        self.called()?;
         self.journal.lock().log(level, line, message);
         Ok(())
     }

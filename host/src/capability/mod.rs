@@ -23,6 +23,15 @@ use crate::sandbox::bindings::rex::host::types;
 /// Bytes of one call's result that its parts need besides their text, for each part.
 pub(crate) const PART_OVERHEAD: usize = 32;
 
+/// Linear memories of a guest. INVARIANT: one, or each of them could grow to the limit that is meant for all.
+pub(crate) const MAX_MEMORIES: usize = 1;
+/// Core instances of a guest. Its own component has four.
+pub(crate) const MAX_INSTANCES: usize = 8;
+/// Tables of a guest. Its own component has two.
+pub(crate) const MAX_TABLES: usize = 4;
+/// Elements of a table. The guest's own has some three thousand functions and does not grow.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 100_000;
+
 /// All that belongs to one run: the store's data.
 #[derive(Debug)]
 pub struct State {
@@ -72,8 +81,11 @@ impl State {
         &self.clock
     }
 
-    fn called(&self) {
+    /// Counts a call. A run that has to end does so here, also where the guest does nothing but make calls that ask for nothing: the
+    /// fuel of a call is little and its time may be much.
+    fn called(&self) -> Result<(), Stop> {
         self.journal.lock().calls += 1;
+        self.clock.check()
     }
 
     /// Gives the guest a handle.
@@ -220,8 +232,18 @@ impl ResourceLimiter for State {
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> CallResult<bool> {
-        /// The guest's own table has some three thousand functions and does not grow.
-        const MAX_ELEMENTS: usize = 100_000;
-        Ok(desired <= MAX_ELEMENTS)
+        Ok(desired <= MAX_TABLE_ELEMENTS)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES
     }
 }

@@ -307,7 +307,7 @@ fn judge(verdict: Verdict, limits: &Limits, journal: &SharedJournal) -> Outcome 
         Verdict::Limit(limit) => Outcome::Limit(describe(limit, Some(limits))),
         Verdict::Unrecorded(message) => Outcome::Unrecorded(message),
         Verdict::Crash(message) => {
-            Outcome::ScriptError { message: format!("the interpreter gave up: {message}"), position: None }
+            Outcome::GuestFailed(format!("the interpreter broke down: {message}; this is a fault of Rex, or an attack on it"))
         }
     }
 }

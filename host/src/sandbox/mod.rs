@@ -44,6 +44,9 @@ const MAX_WASM_STACK: usize = 8 << 20;
 /// The fuel after which the host looks at the clock again: some milliseconds.
 const SLICE: u64 = 4_000_000;
 
+/// The bytes that a call may give to the host in any case: room for paths, patterns and messages.
+const MIN_CALL_BYTES: usize = 4 << 20;
+
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -76,7 +79,7 @@ pub enum Verdict {
     Limit(Limit),
     /// The decision record could not be written.
     Unrecorded(String),
-    /// The guest broke down in a way that no limit explains.
+    /// The guest broke down in a way that no limit explains, and no script: it has a fault, or was taken over.
     Crash(String),
 }
 
@@ -173,6 +176,8 @@ impl Sandbox {
     ) -> wasmtime::Result<Answered> {
         store.limiter(|state| state);
         store.set_fuel(limits.fuel)?;
+        // What is somewhat too long is for the call to refuse, which the script can catch.
+        store.set_hostcall_fuel(limits.call_bytes.saturating_mul(2).max(MIN_CALL_BYTES));
         store.fuel_async_yield_interval(Some(SLICE))?;
         let guest = self.guest.instantiate_async(&mut *store).await?;
         let guest = guest.rex_host_script();
@@ -220,15 +225,28 @@ fn explain(error: &wasmtime::Error, state: &State) -> Verdict {
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => Verdict::Limit(Limit::Fuel),
-        // The guest's second stack lies at the beginning of its memory and overflows out of it.
-        Some(Trap::StackOverflow | Trap::MemoryOutOfBounds) => Verdict::Limit(Limit::Stack),
+        Some(Trap::StackOverflow) => Verdict::Limit(Limit::Stack),
+        Some(Trap::MemoryOutOfBounds) if is_below_zero(error) => Verdict::Limit(Limit::Stack),
         // How Rust ends a program that asks for more than can be addressed at all.
         Some(Trap::UnreachableCodeReached) => Verdict::Limit(Limit::Value),
         Some(trap) => Verdict::Crash(trap.to_string()),
         // The error's type is wasmtime's own; a test sees to it that the text is still this one.
         None if error.root_cause().to_string().contains("too much data is being copied") => Verdict::Limit(Limit::Call),
-        None => Verdict::Crash(format!("{error:#}")),
+        None => Verdict::Crash(error.root_cause().to_string()),
     }
+}
+
+/// Whether the guest's second stack, which lies at the beginning of its memory, overflowed out of it: addresses below zero are those
+/// before the end of the fourth gigabyte, where no other access of the guest comes.
+fn is_below_zero(error: &wasmtime::Error) -> bool {
+    const FRAME: u64 = 16 << 20;
+    // The type is wasmtime's own, as above; without it any access could be meant.
+    let address = error.chain().find_map(|cause| {
+        let text = cause.to_string();
+        let digits = text.strip_prefix("memory fault at wasm address 0x")?.split(' ').next()?;
+        u64::from_str_radix(digits, 16).ok()
+    });
+    address.is_some_and(|address| (1 << 32) - FRAME <= address)
 }
 
 fn check_imports(engine: &Engine, component: &Component) -> Result<(), SandboxError> {

@@ -162,17 +162,18 @@ impl State {
 
     /// An open file, for what is done through its handle.
     fn open_handle(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
-        self.called();
+        self.called()?;
         let file = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?;
         Ok((file.asked.clone(), Arc::clone(file.permit.resource())))
     }
 
     /// An open file that was opened for writing.
     fn writable(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
+        let open = self.open_handle(handle)?;
         if !self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?.writable {
             return Err(Failure::of(ErrorKind::ValidationError, "the file was not opened for writing: set write(true)"));
         }
-        self.open_handle(handle)
+        Ok(open)
     }
 
     /// The name stands for another file now, and the handle stands for the name.
@@ -194,10 +195,11 @@ impl State {
 
     /// An open file that was opened for reading.
     fn open_to_read(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
+        let open = self.open_handle(handle)?;
         if !self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?.readable {
             return Err(Failure::of(ErrorKind::ValidationError, "the file was not opened for reading: set read(true)"));
         }
-        self.open_handle(handle)
+        Ok(open)
     }
 
     /// A permit to read an open file.
@@ -264,7 +266,7 @@ const MAX_ENTRIES: usize = 10_000;
 
 impl Host for State {
     fn touch(&mut self, path: String) -> Answer<()> {
-        self.called();
+        self.called()?;
         let path = AbsolutePath::parse(&path)?;
         let located = self.locate(&path, Links::Follow)?;
         self.permit_parent(&path, &located)?;
@@ -285,7 +287,7 @@ impl Host for State {
     }
 
     fn make_dir(&mut self, path: String, parents: bool) -> Answer<()> {
-        self.called();
+        self.called()?;
         let path = AbsolutePath::parse(&path)?;
         let asked = Asked { kind: Dir, path: path.as_str() };
         let above = Asked { kind: Dir, path: parent(path.as_str()) };
@@ -307,47 +309,47 @@ impl Host for State {
     }
 
     fn stat(&mut self, path: String, follow: bool) -> Answer<Metadata> {
-        self.called();
+        self.called()?;
         self.stat_path(&path, follow)
     }
 
     fn set_permissions(&mut self, path: String, permissions: u32) -> Answer<()> {
-        self.called();
+        self.called()?;
         self.chmod_path(&path, permissions)
     }
 
     fn set_owner(&mut self, path: String, user: Option<String>, group: Option<String>, follow: bool) -> Answer<()> {
-        self.called();
+        self.called()?;
         self.chown_path(&path, user.as_deref(), group.as_deref(), follow)
     }
 
     fn copy(&mut self, source: String, destination: String, options: CopyFlags) -> Answer<()> {
-        self.called();
+        self.called()?;
         self.copy_path(&source, &destination, options)
     }
 
     fn move_(&mut self, source: String, destination: String, options: MoveFlags) -> Answer<()> {
-        self.called();
+        self.called()?;
         self.move_path(&source, &destination, options)
     }
 
     fn make_symlink(&mut self, target: String, path: String, force: bool) -> Answer<()> {
-        self.called();
+        self.called()?;
         self.symlink_path(&target, &path, force)
     }
 
     fn make_link(&mut self, existing: String, path: String) -> Answer<()> {
-        self.called();
+        self.called()?;
         self.link_path(&existing, &path)
     }
 
     fn read_link(&mut self, path: String) -> Answer<String> {
-        self.called();
+        self.called()?;
         self.link_target(&path)
     }
 
     fn remove(&mut self, path: String, options: RemoveFlags) -> Answer<()> {
-        self.called();
+        self.called()?;
         let path = AbsolutePath::parse(&path)?;
         let asked = Asked { kind: File, path: path.as_str() };
         let located = self.locate(&path, Links::Keep)?;
@@ -383,14 +385,14 @@ impl Host for State {
 
 impl HostDir for State {
     fn open(&mut self, path: String, options: OpenDirFlags) -> Answer<Resource<DirHandle>> {
-        self.called();
+        self.called()?;
         let path = AbsolutePath::parse(&path)?;
         let located = self.locate(&path, links(options.contains(OpenDirFlags::FOLLOW)))?;
         self.open_dir(&path, located, options)
     }
 
     fn path(&mut self, handle: Resource<DirHandle>) -> CallResult<String> {
-        self.called();
+        self.called()?;
         Ok(self.table.get(&handle)?.permit.resource().path().to_owned())
     }
 
@@ -411,7 +413,7 @@ impl HostDir for State {
     }
 
     fn entries(&mut self, handle: Resource<DirHandle>) -> Answer<wit::Listing> {
-        self.called();
+        self.called()?;
         let directory = self.table.get(&handle).map_err(|error| Failure::Fatal(error.into()))?;
         let (object, asked) = (Arc::clone(directory.permit.resource()), directory.asked.clone());
         let listing = self.list(object, asked.as_str())?;
@@ -433,7 +435,7 @@ impl HostDir for State {
 impl State {
     /// Finds an entry of an open directory.
     fn entry(&mut self, handle: &Resource<DirHandle>, name: &str, follow: bool) -> Answer<(AbsolutePath, Located)> {
-        self.called();
+        self.called()?;
         let name = Name::parse(name)?;
         let directory = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?;
         let object = Arc::clone(directory.permit.resource());
@@ -445,7 +447,7 @@ impl State {
 
 impl HostFile for State {
     fn open(&mut self, path: String, options: OpenFileFlags) -> Answer<Resource<FileHandle>> {
-        self.called();
+        self.called()?;
         let path = AbsolutePath::parse(&path)?;
         let located = self.locate(&path, links(options.contains(OpenFileFlags::FOLLOW)))?;
         self.permit_parent(&path, &located)?;
@@ -462,7 +464,7 @@ impl HostFile for State {
     }
 
     fn path(&mut self, handle: Resource<FileHandle>) -> CallResult<String> {
-        self.called();
+        self.called()?;
         Ok(self.table.get(&handle)?.permit.resource().path().to_owned())
     }
 

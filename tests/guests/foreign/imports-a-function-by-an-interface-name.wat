@@ -1,0 +1,6 @@
+;; Wants a function by the name of an interface.
+(component
+  (import "rex:host/clock@0.1.0" (instance))
+  (import "rex:host/file-system@0.1.0" (instance))
+  (import "rex:host/log@0.1.0" (func))
+  (import "rex:host/types@0.1.0" (instance)))

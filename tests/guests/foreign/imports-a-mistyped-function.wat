@@ -1,0 +1,6 @@
+;; Wants to sleep for a text.
+(component
+  (import "rex:host/clock@0.1.0" (instance (export "sleep" (func (param "milliseconds" string)))))
+  (import "rex:host/file-system@0.1.0" (instance))
+  (import "rex:host/log@0.1.0" (instance))
+  (import "rex:host/types@0.1.0" (instance)))

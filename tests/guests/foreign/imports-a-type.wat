@@ -1,0 +1,7 @@
+;; Wants a resource type of the host's.
+(component
+  (import "rex:host/clock@0.1.0" (instance))
+  (import "rex:host/file-system@0.1.0" (instance))
+  (import "rex:host/log@0.1.0" (instance))
+  (import "rex:host/types@0.1.0" (instance))
+  (import "secret" (type (sub resource))))

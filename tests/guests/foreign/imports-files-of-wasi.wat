@@ -1,0 +1,7 @@
+;; Wants the files of WASI besides.
+(component
+  (import "rex:host/clock@0.1.0" (instance))
+  (import "rex:host/file-system@0.1.0" (instance))
+  (import "rex:host/log@0.1.0" (instance))
+  (import "rex:host/types@0.1.0" (instance))
+  (import "wasi:filesystem/types@0.2.6" (instance)))

@@ -1,0 +1,5 @@
+;; Wants all but the log.
+(component
+  (import "rex:host/clock@0.1.0" (instance))
+  (import "rex:host/file-system@0.1.0" (instance))
+  (import "rex:host/types@0.1.0" (instance)))

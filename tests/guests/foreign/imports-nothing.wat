@@ -1,0 +1,3 @@
+;; Wants nothing, so that it is not the guest of this world.
+(component
+)

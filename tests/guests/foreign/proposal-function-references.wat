@@ -1,0 +1,8 @@
+;; Calls through typed references.
+(component
+  (import "rex:host/clock@0.1.0" (instance))
+  (import "rex:host/file-system@0.1.0" (instance))
+  (import "rex:host/log@0.1.0" (instance))
+  (import "rex:host/types@0.1.0" (instance))
+  (core module
+    (type $t (func)) (func (param (ref $t)) (call_ref $t (local.get 0)))))

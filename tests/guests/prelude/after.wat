@@ -1,0 +1,2 @@
+;; Called when the host has taken what `run` gave.
+(func $after (param $result i32))

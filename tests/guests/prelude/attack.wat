@@ -1,0 +1,1 @@
+(func $attack (param $source i32) (param $length i32))

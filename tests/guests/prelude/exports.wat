@@ -1,0 +1,6 @@
+(export "memory" (memory $memory))
+(export "cabi_realloc" (func $realloc))
+(export "rex:host/script@0.1.0#run" (func $run))
+(export "cabi_post_rex:host/script@0.1.0#run" (func $after))
+(export "rex:host/script@0.1.0#check" (func $run))
+(func (export "init"))

@@ -1,0 +1,49 @@
+//! What attacks leave behind in the process that they were made on. There is one test here, since others would count with it.
+
+use std::fs;
+use std::time::Duration;
+
+use rex_guests::{Ground, names, process, run, sandbox};
+use rex_runner::audit::Recording;
+use rex_runner::run::Runner;
+
+/// Host memory that a run may take besides the guest's own, in bytes: what its largest calls move, some times over.
+const ALLOWANCE: u64 = 512 << 20;
+
+#[test]
+fn attacks_leave_nothing_behind() {
+    let ground = Ground::new();
+    attack_with_all(&ground);
+    ground.ordinary_scripts_run();
+    let (descriptors, threads, memory) = (process::descriptors(), process::threads(), process::memory());
+    for _ in 0..2 {
+        attack_with_all(&ground);
+    }
+    ground.ordinary_scripts_run();
+    rex_tests::eventually("the threads end", || process::threads() <= threads);
+    assert_eq!(process::descriptors(), descriptors);
+    let growth = process::memory().saturating_sub(memory);
+    assert!(growth < 16 << 20, "{growth} bytes more, in {} guests", 2 * names().count());
+    // The guests' memory is up to 256 MiB.
+    let peak = process::peak_memory();
+    assert!(peak < memory + (256 << 20) + ALLOWANCE, "{peak} bytes at the worst, {memory} in between");
+}
+
+fn attack_with_all(ground: &Ground) {
+    for name in names() {
+        // What loads is run: others are seen to elsewhere.
+        let Ok(sandbox) = sandbox(name) else { continue };
+        let runner = Runner::with(sandbox).unwrap();
+        fs::write(ground.file(), "one\ntwo\nthree\n").unwrap();
+        // The puppet would take no path.
+        let mut job = ground.job(if name == "puppet" { "0000000000000000".to_owned() } else { ground.file() });
+        job.audit = Recording::default();
+        job.limits.timeout = Duration::from_millis(300);
+        if name == "hoarded-logs" {
+            job.limits.timeout = Duration::from_secs(5);
+        }
+        let came = run(&runner, job);
+        assert_ne!(came.outcome, "host_failed", "{name}: {came:#?}");
+        ground.is_quiet();
+    }
+}

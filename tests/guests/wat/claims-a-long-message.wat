@@ -1,0 +1,12 @@
+;; Gives an error with a message of sixteen megabytes, at the last line of all.
+(func $run (param $source i32) (param $length i32) (param $arguments i32) (param $arguments-length i32) (result i32)
+  (drop (memory.grow (i32.const 256)))
+  (memory.fill (i32.const 0x200000) (i32.const 0x22) (i32.const 0x1000000))
+  (i32.store8 (i32.const 4096) (i32.const 1))
+  (i32.store8 (i32.const 4104) (i32.const 2))
+  (i32.store (i32.const 4108) (i32.const 0x200000))
+  (i32.store (i32.const 4112) (i32.const 0x1000000))
+  (i32.store8 (i32.const 4116) (i32.const 1))
+  (i32.store (i32.const 4120) (i32.const -1))
+  (i32.store (i32.const 4124) (i32.const -1))
+  (i32.const 4096))

@@ -1,0 +1,6 @@
+;; Acts, and then says that the script does not compile: as if nothing had run.
+(func $run (param $source i32) (param $length i32) (param $arguments i32) (param $arguments-length i32) (result i32)
+  (drop (call $open (local.get $source) (local.get $length)))
+  (i32.store8 (i32.const 4096) (i32.const 1))
+  (i32.store8 (i32.const 4104) (i32.const 1))
+  (i32.const 4096))

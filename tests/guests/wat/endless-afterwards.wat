@@ -1,0 +1,3 @@
+;; Never comes back after its result was taken.
+(func $after (param $result i32)
+  (loop $again (br $again)))

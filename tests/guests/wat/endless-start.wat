@@ -1,0 +1,4 @@
+;; Never comes to its beginning.
+(func $begin
+  (loop $again (br $again)))
+(start $begin)

@@ -1,0 +1,2 @@
+;; Wants four gigabytes to begin with.
+(memory $memory 65536)
