@@ -184,6 +184,7 @@ impl SharedJournal {
 mod tests {
     use super::*;
 
+    // Threat: T-RES-9
     #[test]
     fn long_messages_are_cut_between_characters() {
         let mut journal = Journal::default();
@@ -192,6 +193,7 @@ mod tests {
         assert!(message.len() < MAX_LOG_MESSAGE + 40 && message.ends_with("(1954 bytes more)"), "{message}");
     }
 
+    // Threat: T-RES-9
     #[test]
     fn what_was_cut_away_takes_no_memory() {
         let mut journal = Journal::default();
@@ -208,6 +210,7 @@ mod tests {
         assert_eq!((journal.log.len(), journal.log_dropped, journal.log[0].message.as_str()), (MAX_LOG_ENTRIES, 5, "5"));
     }
 
+    // Threat: T-GUEST-4
     #[test]
     fn a_cause_is_only_what_happened() {
         let mut journal = Journal::default();

@@ -152,6 +152,7 @@ impl RunClock {
 mod tests {
     use super::*;
 
+    // Threat: T-RES-2
     #[test]
     fn a_wait_ends_with_the_time_that_is_left() {
         let clock = RunClock::start(Duration::from_millis(20));

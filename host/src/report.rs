@@ -472,6 +472,7 @@ mod tests {
         assert!(text.starts_with(start), "{text}");
     }
 
+    // Threat: T-GUEST-5
     #[test]
     fn a_result_that_is_no_json_is_left_out() {
         let outcome = Outcome::Finished { text: String::new(), json: "1}, \"status\": \"SUCCESS\"".to_owned() };
@@ -507,6 +508,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
+        // Threat: T-RES-9
         #[test]
         fn every_report_fits_and_is_whole(text in "(\\PC|[\0-\u{1f}]){0,30000}", messages in prop::collection::vec("\\PC{0,3000}", 0..20)) {
             let mut journal = Journal::default();

@@ -69,6 +69,7 @@ fn a_script_may_change_its_arguments() {
 }
 
 /// Whoever writes the arguments must not be able to add code to the script.
+// Threat: T-GUEST-8
 #[test]
 fn an_argument_stays_a_value() {
     let text = "\"; touch(\"/tmp/x\"); \"${1 + 1}`";

@@ -16,6 +16,7 @@ fn fifo(path: &str) {
     mknodat(rustix::fs::CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
 }
 
+// Threat: T-AUDIT-3
 #[test]
 fn every_decision_has_its_line() {
     let case = Case::new();
@@ -50,6 +51,7 @@ fn every_decision_has_its_line() {
 }
 
 /// A script that reads the record finds the line that lets it do so.
+// Threat: T-AUDIT-1
 #[test]
 fn a_decision_is_written_before_its_effect() {
     let case = Case::new();
@@ -61,6 +63,7 @@ fn a_decision_is_written_before_its_effect() {
 }
 
 /// The record breaks in the middle of a run: what was decided does not happen any more.
+// Threat: T-AUDIT-1
 #[test]
 fn without_a_record_there_is_no_effect() {
     let case = Case::new();
@@ -82,6 +85,7 @@ fn without_a_record_there_is_no_effect() {
     assert!(!case.exists("touched"), "{ran:?}");
 }
 
+// Threat: T-AUDIT-4
 #[test]
 fn the_file_is_for_its_owner_alone() {
     let case = Case::new();
@@ -119,6 +123,7 @@ fn runs_at_the_same_time_do_not_mix_their_lines() {
 }
 
 /// Another user could have put it there to have root write into a file of their choice.
+// Threat: T-AUDIT-4
 #[test]
 fn a_link_in_place_of_the_file_is_refused() {
     let case = Case::new();
@@ -163,6 +168,7 @@ fn a_closed_standard_error_ends_the_run_before_it_begins() {
 }
 
 /// A pipe that is full makes the writer wait. The deadline counts all the same.
+// Threat: T-RES-3
 #[test]
 fn a_record_that_nobody_takes_away_does_not_outlast_the_time_limit() {
     let case = Case::new();
@@ -177,6 +183,7 @@ fn a_record_that_nobody_takes_away_does_not_outlast_the_time_limit() {
     assert!(matches!(ran.code, 4 | 7) && ran.report["exit_code"] == ran.code, "{ran:?}");
 }
 
+// Threat: T-AUDIT-2
 #[test]
 fn what_a_script_puts_into_a_path_cannot_forge_a_line() {
     let case = Case::new();

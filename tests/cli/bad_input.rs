@@ -248,6 +248,7 @@ fn a_script_text_that_is_not_utf_8_is_a_usage_error() {
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
 }
 
+// Threat: T-RES-10
 #[test]
 fn input_that_is_too_long_is_a_limit() {
     let (case, script, policy) = case();

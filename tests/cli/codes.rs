@@ -12,6 +12,7 @@ fn zero_when_the_script_finishes() {
     assert!(ran.report.get("error").is_none() && ran.report.get("alarms").is_none());
 }
 
+// Threat: T-AUDIT-3
 #[test]
 fn zero_when_the_script_catches_a_denial() {
     let case = Case::new();

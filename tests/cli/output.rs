@@ -204,6 +204,7 @@ fn closed_standard_streams_are_no_error() {
 }
 
 /// A script must not be able to paint a result that it did not have.
+// Threat: T-GUEST-9
 #[test]
 fn a_log_message_cannot_forge_a_line_for_people() {
     let script = r#"info("a\x1b[31m\x1b]0;title\x07\rforged\u202E");"#;

@@ -28,6 +28,7 @@ fn a_signal_ends_every_script_with_a_whole_report() {
     }
 }
 
+// Threat: T-RES-2
 #[test]
 fn a_signal_ends_a_call_that_waits() {
     let case = Case::new();

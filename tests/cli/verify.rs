@@ -64,6 +64,7 @@ fn anybody_can_compute_the_chain() {
     }
 }
 
+// Threat: T-AUDIT-6
 #[test]
 fn what_was_changed_is_told_with_its_line() {
     let case = Case::new();
@@ -129,6 +130,7 @@ fn expect_recorded(case: &Case, record: &str) {
 }
 
 /// The limit on the size of a file is what a full disk is: a part of the line is written, and then no more.
+// Threat: T-AUDIT-7
 #[test]
 fn a_full_disk_ends_the_run_and_the_next_one_goes_on_behind_it() {
     for blocks in 0..6 {
@@ -170,6 +172,7 @@ fn without_room_for_the_first_line_nothing_happens() {
 }
 
 /// Killed at any moment: what happened is recorded, and what is recorded is as it was written.
+// Threat: T-AUDIT-7
 #[test]
 fn a_killed_run_has_recorded_what_it_did() {
     for round in 0..12 {
@@ -189,6 +192,7 @@ fn a_killed_run_has_recorded_what_it_did() {
     }
 }
 
+// Threat: T-AUDIT-7
 #[test]
 fn a_reader_that_goes_away_ends_the_run() {
     let case = Case::new();
@@ -253,6 +257,7 @@ fn the_ids_of_systems_manager_are_recorded_and_nothing_else_in_their_place() {
 }
 
 /// 200 MB of lines, in the memory that a few take.
+// Threat: T-AUDIT-8
 #[test]
 fn a_record_may_be_of_any_length() {
     let case = Case::new();

@@ -165,6 +165,7 @@ fn compressed_files() {
 }
 
 /// A gigabyte of zeros in a megabyte: what it holds is never kept whole.
+// Threat: T-PATH-14
 #[test]
 fn a_compressed_bomb_is_only_read_through() {
     use std::io::Write as _;

@@ -106,6 +106,7 @@ fn eval_import_and_export_are_gone() {
     }
 }
 
+// Threat: T-GUEST-7
 #[test]
 fn functions_of_the_host_cannot_be_redefined() {
     let message = error("fn cat(path) { \"forged\" }\ncat(\"/x\")");

@@ -14,6 +14,7 @@ fn component() -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+// Threat: T-GUEST-2
 #[test]
 fn the_component_imports_the_contract_and_nothing_of_wasi() {
     let DecodedWasm::Component(resolve, world) = decode(&component()).unwrap() else { panic!("it is a component") };

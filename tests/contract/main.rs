@@ -6,3 +6,4 @@ mod binary;
 #[path = "../../xtask/src/manifest.rs"]
 mod manifest;
 mod matrix;
+mod threats;

@@ -315,6 +315,7 @@ fn every_function_is_denied_and_does_nothing_when_one_action_is_missing() {
 }
 
 /// And the other way round: the tracer sees no effect without its decision, and no leave to change something without the change.
+// Threat: T-AUDIT-9
 #[test]
 fn every_effect_of_every_function_has_its_own_decision_before_it() {
     for row in rows().filter(|row| !row.actions.is_empty()) {

@@ -68,6 +68,7 @@ struct Attack {
     ends: Ends,
 }
 
+// Threat: T-GUEST-11
 #[test]
 fn every_argument_of_every_function() {
     let mut resolve = Resolve::default();

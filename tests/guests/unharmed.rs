@@ -10,6 +10,7 @@ use rex_runner::run::Runner;
 /// Host memory that a run may take besides the guest's own, in bytes: what its largest calls move, some times over.
 const ALLOWANCE: u64 = 512 << 20;
 
+// Threat: T-GUEST-12
 #[test]
 fn attacks_leave_nothing_behind() {
     let ground = Ground::new();

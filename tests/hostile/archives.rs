@@ -104,6 +104,7 @@ fn modes_and_times_are_kept_and_powers_are_not() {
     assert_eq!((metadata.mode() & 0o7777, metadata.mtime()), (0o700, 1_000_000_000));
 }
 
+// Threat: T-PATH-13
 #[test]
 fn names_that_lead_out_unpack_nothing() {
     for name in ["../escaped", "/tmp/rex-escaped", "a/../../escaped", "..", "a\\..\\escaped"] {
@@ -118,6 +119,7 @@ fn names_that_lead_out_unpack_nothing() {
 }
 
 /// A link first, and then a file through it.
+// Threat: T-PATH-13
 #[test]
 fn links_and_devices_in_an_archive_are_left_out_and_said() {
     let mut archive = Builder::new(Vec::new());
@@ -135,6 +137,7 @@ fn links_and_devices_in_an_archive_are_left_out_and_said() {
     assert!(!case.exists("in/out/hard") && !case.exists("in/out/fifo") && !case.exists("in/out/device"));
 }
 
+// Threat: T-PATH-13
 #[test]
 fn a_link_that_is_there_is_not_unpacked_through() {
     for (target, permitted) in [("../../secret", "in"), ("../elsewhere", "in")] {
@@ -161,6 +164,7 @@ fn one_denied_entry_unpacks_nothing() {
     }
 }
 
+// Threat: T-PATH-13
 #[test]
 fn an_archive_of_too_much_is_a_limit() {
     let names: Vec<String> = (0..10_001).map(|number| number.to_string()).collect();

@@ -4,6 +4,7 @@ use rex_tests::{Case, PERMIT_ALL};
 
 use crate::tools::{permit_in, with_path};
 
+// Threat: T-RES-5
 #[test]
 fn deep_recursion_is_a_script_error_with_a_position() {
     for script in [
@@ -52,6 +53,7 @@ fn texts_arrays_and_maps_that_grow_are_a_limit() {
     }
 }
 
+// Threat: T-RES-5
 #[test]
 fn data_that_is_nested_without_end_is_an_error_or_a_limit() {
     for script in [
@@ -70,6 +72,7 @@ fn data_that_is_nested_without_end_is_an_error_or_a_limit() {
     }
 }
 
+// Threat: T-RES-11
 #[test]
 fn a_result_that_is_nested_too_deeply_is_an_error() {
     let ran = Case::new().run("let a = 1; for n in 0..100 { a = [a]; } a", PERMIT_ALL).expect_code(1);
@@ -159,6 +162,7 @@ fn arguments_that_are_nested_without_end_are_refused() {
 }
 
 /// Patterns of a few characters that become programs of gigabytes.
+// Threat: T-RES-7
 #[test]
 fn patterns_that_explode_are_errors() {
     let case = Case::new();
@@ -188,6 +192,7 @@ fn patterns_that_explode_are_errors() {
 }
 
 /// Those on which other engines look back for ever.
+// Threat: T-RES-7
 #[test]
 fn patterns_that_look_back_take_no_longer() {
     let case = Case::new();

@@ -77,11 +77,13 @@ fn the_parent_alone(case: &Case) -> String {
     )
 }
 
+// Threat: T-PATH-7
 #[test]
 fn a_denial_does_not_tell_whether_a_thing_exists() {
     reports_are_the_same(nothing, "", |_| true);
 }
 
+// Threat: T-PATH-7
 #[test]
 fn nor_does_it_where_the_directory_may_be_opened() {
     // A link out of the directory is authorised where it leads, and that directory may not be opened.

@@ -6,6 +6,7 @@ use crate::tools::with_path;
 
 const FORBID_ALL: &str = "forbid(principal, action, resource);";
 
+// Threat: T-GUEST-4
 #[test]
 fn a_denial_cannot_be_forged() {
     let case = Case::new();
@@ -33,6 +34,7 @@ fn a_denial_cannot_be_forged() {
     }
 }
 
+// Threat: T-GUEST-4
 #[test]
 fn a_limit_cannot_be_forged() {
     for thrown in [
@@ -77,6 +79,7 @@ fn a_denial_that_was_caught_and_thrown_on_is_a_denial() {
 }
 
 /// Whatever a script does with the error, its denial is on record.
+// Threat: T-AUDIT-3
 #[test]
 fn a_denial_cannot_be_hidden() {
     let case = Case::new();
@@ -95,6 +98,7 @@ fn a_denial_cannot_be_hidden() {
     }
 }
 
+// Threat: T-GUEST-6
 #[test]
 fn what_loads_or_evaluates_other_code_does_not_exist() {
     let case = Case::new();
@@ -113,6 +117,7 @@ fn what_loads_or_evaluates_other_code_does_not_exist() {
 }
 
 /// Others read the script under the assumption that `cat` reads a file.
+// Threat: T-GUEST-7
 #[test]
 fn functions_of_the_host_cannot_be_redefined() {
     for script in [

@@ -7,6 +7,7 @@ use crate::tools::with_path;
 const EVERYTHING: &str = "permit(principal, action, resource);";
 
 /// Each of these paths gives the machine to who may write it.
+// Threat: T-POLICY-9
 #[test]
 fn a_permit_for_everything_does_not_give_the_machine_away() {
     let case = Case::new();
@@ -50,6 +51,7 @@ fn a_script_does_not_change_the_decision_record() {
     assert_eq!(case.content("record").unwrap().matches("run_started").count(), 4);
 }
 
+// Threat: T-POLICY-10
 #[test]
 fn special_file_systems_are_permitted_by_name() {
     let case = Case::new();

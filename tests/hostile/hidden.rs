@@ -141,6 +141,7 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
+    // Threat: T-PATH-2
     #[test]
     fn no_byte_of_a_hidden_file_reaches_the_script(world in any_world()) {
         let Made { case, policy, arguments, out, hidden } = world.make();
@@ -171,6 +172,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 10, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The tracer sees what the record does not tell.
+    // Threat: T-AUDIT-9
     #[test]
     fn every_effect_has_its_own_decision_before_it(world in any_world()) {
         let Made { case, policy, arguments, .. } = world.make();

@@ -36,6 +36,7 @@ fn killed_in_a_write(times: usize) {
     assert!(seen[1] + seen[2] == times, "a write was over before each kill: {seen:?}");
 }
 
+// Threat: T-PATH-9
 #[test]
 fn a_write_that_is_killed_leaves_the_old_content_or_the_new() {
     killed_in_a_write(50);

@@ -14,6 +14,7 @@ fn limit(script: &str, options: &[&str], word: &str) -> Ran {
     ran
 }
 
+// Threat: T-RES-1
 #[test]
 fn scripts_that_never_end_end_with_the_time_limit() {
     for script in [
@@ -39,6 +40,7 @@ fn scripts_that_never_end_end_with_the_time_limit() {
     }
 }
 
+// Threat: T-RES-1
 #[test]
 fn scripts_that_never_end_end_with_the_fuel() {
     for script in [
@@ -135,6 +137,7 @@ fn a_text_of_too_many_bytes_is_not_written() {
     }
 }
 
+// Threat: T-RES-6
 #[test]
 fn a_directory_of_too_many_names_is_a_limit() {
     let case = Case::new();
@@ -147,6 +150,7 @@ fn a_directory_of_too_many_names_is_a_limit() {
     assert!(ran.error().contains("--max-call-bytes"), "{ran:?}");
 }
 
+// Threat: T-RES-8
 #[test]
 fn handles_come_to_an_end() {
     let case = Case::new();

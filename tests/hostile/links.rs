@@ -36,6 +36,7 @@ fn leads_nowhere(case: &Case, policy: &str, path: &str) {
     secret_is_untouched(case);
 }
 
+// Threat: T-PATH-2
 #[test]
 fn a_link_to_a_file_outside_is_denied() {
     let (case, policy) = case();
@@ -52,6 +53,7 @@ fn a_link_to_a_file_outside_is_denied() {
     }
 }
 
+// Threat: T-PATH-2
 #[test]
 fn a_link_to_a_directory_outside_is_denied() {
     let (case, policy) = case();
@@ -70,6 +72,7 @@ fn a_link_to_a_directory_outside_is_denied() {
     }
 }
 
+// Threat: T-PATH-2
 #[test]
 fn a_link_in_the_middle_of_a_path_is_denied() {
     let (case, policy) = case();
@@ -88,6 +91,7 @@ fn a_link_in_the_middle_of_a_path_is_denied() {
     secret_is_untouched(&case);
 }
 
+// Threat: T-PATH-2
 #[test]
 fn a_chain_of_links_is_followed_to_its_end() {
     let (case, policy) = case();
@@ -132,6 +136,7 @@ fn a_loop_of_links_is_an_error() {
     }
 }
 
+// Threat: T-PATH-5
 #[test]
 fn a_dangling_link_creates_nothing_outside() {
     let (case, policy) = case();
@@ -277,6 +282,7 @@ fn replacing_a_file_leaves_its_other_names_alone() {
 }
 
 /// The path that a denial names is the one that the script gave.
+// Threat: T-PATH-7
 #[test]
 fn a_denial_does_not_tell_where_a_link_leads() {
     let (case, policy) = case();

@@ -54,6 +54,7 @@ fn a_small_script_needs_little() {
     stays_below(0, "1", &[], &[0]);
 }
 
+// Threat: T-RES-4
 #[test]
 fn bombs_stay_below_the_cap_and_64_mib() {
     for script in [
@@ -67,6 +68,7 @@ fn bombs_stay_below_the_cap_and_64_mib() {
     }
 }
 
+// Threat: T-RES-6
 #[test]
 fn endless_input_stays_below_the_cap_and_64_mib() {
     for script in ["cat(\"/dev/zero\")", "tail(\"/dev/zero\")", "grep(\"x\", \"/dev/zero\")", "grep(\"\", \"/dev/urandom\")"] {

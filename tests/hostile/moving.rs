@@ -40,6 +40,7 @@ fn denied(case: &Case, script: &str, policy: &str) {
 }
 
 /// The peer asks for `create` alone.
+// Threat: T-PATH-11
 #[test]
 fn moving_does_not_overwrite_what_may_not_be_written_or_deleted() {
     for action in ["write", "delete", "create"] {
@@ -79,6 +80,7 @@ fn nothing_moves_or_is_copied_or_linked_in_or_out() {
 }
 
 /// Under another name other statements hold: the secret would be readable there.
+// Threat: T-PATH-11
 #[test]
 fn a_file_that_may_not_be_read_does_not_become_readable_by_another_name() {
     for script in ["mv(p + \"/d/g\", p + \"/open\")", "ln(p + \"/d/g\", p + \"/open\")", "mv(p + \"/d\", p + \"/open\")"] {
@@ -109,6 +111,7 @@ fn the_policy_sees_where_something_moves() {
 }
 
 /// Each entry has its decision at both ends before anything moves.
+// Threat: T-PATH-11
 #[test]
 fn moving_a_directory_is_asked_for_each_entry() {
     let (case, policy) = case();
@@ -193,6 +196,7 @@ fn what_is_no_file_is_not_copied() {
 }
 
 /// A set-user-id program that anybody may write would be a way to become its owner.
+// Threat: T-PATH-12
 #[test]
 fn no_operation_gives_a_file_powers() {
     let (case, policy) = case();

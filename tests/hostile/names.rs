@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::tools::{CHANGING, LOOKING, attempt, denied, operations, permit_in, with_path};
 
+// Threat: T-PATH-10
 #[test]
 fn names_that_are_not_utf_8_are_left_out_and_said() {
     let case = Case::new();

@@ -5,6 +5,7 @@ use rex_tests::{Case, PERMIT_ALL};
 use crate::tools::{SECRET, with_path};
 
 /// Nothing may run under a policy that is not wholly understood, whatever else it says.
+// Threat: T-POLICY-1
 #[test]
 fn what_the_schema_does_not_know_lets_nothing_run() {
     for statement in [
@@ -45,6 +46,7 @@ fn what_the_schema_does_not_know_lets_nothing_run() {
 const OVERFLOW: &str = "9223372036854775807 + 1 == 0";
 
 /// Cedar goes on without a statement that fails, as if it were not there.
+// Threat: T-POLICY-3
 #[test]
 fn a_statement_that_fails_is_a_denial() {
     for statement in [

@@ -81,6 +81,7 @@ fn counting(times: u32, operation: &str) -> String {
     format!("let seen = #{{}}; {} seen", rounds(times, &body))
 }
 
+// Threat: T-PATH-3
 #[test]
 fn a_directory_that_becomes_a_link_while_it_is_read_through_gives_no_secret() {
     let (case, policy) = case();
@@ -89,6 +90,7 @@ fn a_directory_that_becomes_a_link_while_it_is_read_through_gives_no_secret() {
     assert!(ran.result()["public"].as_u64().unwrap() > 0, "{}", ran.result());
 }
 
+// Threat: T-PATH-3
 #[test]
 fn a_file_that_becomes_a_link_while_it_is_read_gives_no_secret() {
     for operation in ["cat(base + \"/file\")", "tail(base + \"/file\")[0]", "grep(\"\", base + \"/file\")[0]"] {
@@ -106,6 +108,7 @@ fn a_listing_of_a_directory_that_becomes_a_link_shows_no_secret() {
     assert!(!ran.stdout.contains("hidden_name"), "{ran:?}");
 }
 
+// Threat: T-PATH-3
 #[test]
 fn writing_through_what_becomes_a_link_never_reaches_the_secret() {
     for (operation, one, other) in [
@@ -133,6 +136,7 @@ fn writing_through_what_becomes_a_link_never_reaches_the_secret() {
     }
 }
 
+// Threat: T-PATH-3
 #[test]
 fn removing_what_becomes_a_link_never_removes_the_secret() {
     for (setup, operation) in [

@@ -28,6 +28,7 @@ fn a_recursive_removal_does_not_follow_links() {
     assert_eq!((case.content("secret/f").as_deref(), case.content("secret/d/g").as_deref()), (Some(SECRET), Some(SECRET)));
 }
 
+// Threat: T-PATH-8
 #[test]
 fn one_forbidden_entry_keeps_everything() {
     for kept in ["in/top/z", "in/top/a/b/c", "in/top/a/link", "in/top/empty"] {
@@ -93,6 +94,7 @@ fn force_is_about_what_is_missing_and_not_about_what_is_denied() {
 }
 
 /// Each entry keeps a handle open from its decision to its removal.
+// Threat: T-RES-8
 #[test]
 fn a_tree_of_too_many_entries_is_a_limit_and_keeps_everything() {
     let case = Case::new();

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-use rex_tests::{Case, PERMIT_ALL};
+use rex_tests::{Case, PERMIT_ALL, command, finish};
 use serde_json::json;
 
 use crate::tools::{SECRET, denied, permit_in, with_path};
@@ -151,6 +151,7 @@ fn a_replaced_file_is_not_setuid_any_more() {
     }
 }
 
+// Threat: T-PATH-9
 #[test]
 fn a_failed_replacement_leaves_the_old_content_and_no_litter() {
     let case = Case::new();
@@ -163,6 +164,7 @@ fn a_failed_replacement_leaves_the_old_content_and_no_litter() {
 }
 
 /// It was loaded once, and nothing that a script does to the file changes it.
+// Threat: T-POLICY-6
 #[test]
 fn a_policy_that_is_replaced_during_the_run_changes_nothing() {
     let case = Case::new();
@@ -173,4 +175,17 @@ fn a_policy_that_is_replaced_during_the_run_changes_nothing() {
     let ran = case.run_with(script, &policy, &["--args-json", &arguments]).expect_code(3);
     assert!(!ran.stdout.contains(SECRET));
     assert_eq!(case.content(".policy/policy.cedar").as_deref(), Some(PERMIT_ALL), "it was replaced");
+}
+
+// Threat: T-POLICY-7
+#[test]
+fn the_environment_does_not_name_the_principal() {
+    let case = Case::new();
+    let policy = case.file("policy", "permit(principal == User::\"somebody-else\", action, resource);");
+    let mut child = command(&["--script", &format!("cat(\"{}\")", case.file("f", "x")), "-p", &policy]);
+    for name in ["USER", "LOGNAME", "USERNAME", "SUDO_USER"] {
+        child.env(name, "somebody-else");
+    }
+    let ran = finish(child.spawn().unwrap()).expect_code(3);
+    assert_ne!(ran.denials()[0]["principal"], "somebody-else");
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::tools::{LOOKING, SECRET, attempt, fifo, permit_in, with_path};
 
 /// They lead where the kernel says, whatever their text says, out of every directory and every namespace.
+// Threat: T-PATH-4
 #[test]
 fn magic_links_are_not_followed_whatever_the_policy_permits() {
     let case = Case::new();
@@ -46,6 +47,7 @@ fn magic_links_are_not_followed_whatever_the_policy_permits() {
     }
 }
 
+// Threat: T-PATH-4
 #[test]
 fn a_link_to_a_magic_link_is_not_followed_either() {
     let case = Case::new();
@@ -105,6 +107,7 @@ fn the_memory_of_the_process_gives_nothing() {
 }
 
 /// Opening one would wait for ever, and reading waits until the time is up.
+// Threat: T-RES-2
 #[test]
 fn a_fifo_that_nobody_writes_ends_with_the_time_limit() {
     let case = Case::new();
@@ -139,6 +142,7 @@ fn a_fifo_that_is_written_to_slowly_can_be_read() {
     assert_eq!(ran.result(), "one\ntwo\n");
 }
 
+// Threat: T-PATH-6
 #[test]
 fn a_fifo_that_nobody_reads_is_an_error() {
     let case = Case::new();
@@ -199,6 +203,7 @@ fn dev_zero_ends_by_the_usual_limits() {
     with_path(&Case::new(), "cat(p)", "/dev/zero", PERMIT_ALL).expect_code(4);
 }
 
+// Threat: T-PATH-6
 #[test]
 fn other_devices_do_no_harm() {
     let case = Case::new();
@@ -212,6 +217,7 @@ fn other_devices_do_no_harm() {
     assert!(matches!(ran.code, 1 | 4), "{ran:?}");
 }
 
+// Threat: T-RES-6
 #[test]
 fn a_file_of_a_tebibyte_is_a_limit() {
     let case = Case::new();

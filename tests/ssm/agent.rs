@@ -39,6 +39,7 @@ fn each_outcome_has_its_status_and_code() {
     assert_eq!(case.content("data/f").unwrap(), "x");
 }
 
+// Threat: T-SSM-4
 #[test]
 fn no_script_chooses_what_the_agent_is_told() {
     let case = Case::new();
@@ -71,6 +72,7 @@ fn change(document: &str, change: impl Fn(&str) -> String) -> String {
     document.to_string()
 }
 
+// Threat: T-SSM-3
 #[test]
 fn a_policy_that_was_changed_or_is_broken_runs_nothing() {
     let case = Case::new();
@@ -204,6 +206,7 @@ fn a_step_that_ends_leaves_nothing() {
     }
 }
 
+// Threat: T-SSM-5
 #[test]
 fn a_step_that_is_killed_leaves_nothing() {
     let case = Case::new();
@@ -217,6 +220,7 @@ fn a_step_that_is_killed_leaves_nothing() {
     is_all_gone(&case);
 }
 
+// Threat: T-SSM-5
 #[test]
 fn a_command_that_is_cancelled_leaves_nothing() {
     let case = Case::new();

@@ -225,6 +225,7 @@ fn there_are_many_values() {
     assert!(values.iter().filter(|value| acceptable(value)).count() >= 200);
 }
 
+// Threat: T-SSM-1
 #[test]
 fn every_script_arrives_or_is_refused() {
     let case = Case::new();
@@ -233,6 +234,7 @@ fn every_script_arrives_or_is_refused() {
     }
 }
 
+// Threat: T-SSM-2
 #[test]
 fn an_older_agent_runs_none_of_them() {
     let case = Case::new();
@@ -267,6 +269,7 @@ fn every_script_arrives_through_bash_too() {
 }
 
 /// Several in each run: they stand in one text, and one that broke out of it would spoil the others.
+// Threat: T-SSM-1
 #[test]
 fn every_argument_arrives_or_is_refused() {
     let case = Case::new();
@@ -332,6 +335,7 @@ fn half_a_character_is_refused() {
     }
 }
 
+// Threat: T-SSM-1
 #[test]
 fn no_other_parameter_is_a_way_in() {
     let case = Case::new();
@@ -380,6 +384,7 @@ fn the_step_checks_again() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
+    // Threat: T-SSM-1
     #[test]
     fn any_script_arrives_or_is_refused(value in "([\\x00-\\x7f]|[$`'\"\\\\{}();|&<>\n\r#!*?~=-]|\\PC|[\u{2018}-\u{201f}]){0,80}") {
         reaches_or_is_refused(&Case::new(), &value);

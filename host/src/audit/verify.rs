@@ -373,6 +373,7 @@ mod tests {
     }
 
     /// What the chain of a run cannot tell, its last hash can: the end of the file, and a record that was made anew.
+    // Threat: T-AUDIT-6
     #[test]
     fn a_hash_that_is_kept_elsewhere_tells_more() {
         let (mut lines, heads) = record(ORDER, Format::Rex);
@@ -394,6 +395,7 @@ mod tests {
         assert_eq!(verified.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [Kind::Missing, Kind::Unmet]);
     }
 
+    // Threat: T-AUDIT-5
     #[test]
     fn nothing_follows_the_end_of_a_run() {
         let (lines, _) = record(&[0, 0], Format::Rex);
@@ -406,6 +408,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap().split(|byte| *byte == b'\n').count(), lines.len() + 1);
     }
 
+    // Threat: T-AUDIT-8
     #[test]
     fn memory_is_bounded() {
         let (lines, _) = record(&[0, 0], Format::Rex);
@@ -458,6 +461,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
+        // Threat: T-AUDIT-6
         #[test]
         fn any_single_change_is_found(
             order in prop::collection::vec(0..3_usize, 0..12).prop_map(|mut order| { order.extend([0, 1, 2, 2, 1, 0]); order }),

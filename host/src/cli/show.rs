@@ -137,6 +137,7 @@ pub(super) fn printable(text: &str) -> String {
 mod tests {
     use super::*;
 
+    // Threat: T-GUEST-9
     #[test]
     fn a_terminal_gets_nothing_to_obey() {
         assert_eq!(printable("a\u{1b}[31m\tb\n\u{202e}c\r"), "a\\u{1b}[31m\tb\n\\u{202e}c\\u{d}");

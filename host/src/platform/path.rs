@@ -161,6 +161,7 @@ mod tests {
 
     use super::*;
 
+    // Threat: T-PATH-1
     #[test]
     fn spellings_of_one_path_are_one() {
         for text in ["/a/b", "//a//b", "/./a/./b", "/a/b"] {
@@ -176,6 +177,7 @@ mod tests {
         assert!(!AbsolutePath::parse("/a/.b").unwrap().demands_directory());
     }
 
+    // Threat: T-PATH-1
     #[test]
     fn what_is_no_path_is_refused() {
         for (text, error) in [
@@ -195,6 +197,7 @@ mod tests {
     }
 
     /// Texts that other systems give a meaning to are plain names here.
+    // Threat: T-PATH-1
     #[test]
     fn encodings_stay_literal() {
         for name in ["%2e%2e%2f", "..%2f", "\u{ff0e}\u{ff0e}", "...", "$HOME", "*", "a\u{202e}b", "\\..\\", " ", "a\nb"] {

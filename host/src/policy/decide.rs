@@ -290,6 +290,7 @@ mod tests {
     }
 
     /// A permit for everything was not meant to be one for the memory of processes and the disks themselves.
+    // Threat: T-POLICY-10
     #[test]
     fn a_special_file_system_is_permitted_by_name() {
         let all = "permit(principal, action, resource);";
@@ -327,6 +328,7 @@ mod tests {
     }
 
     /// Cedar goes on without a statement that fails: a `forbid` that does would fail open.
+    // Threat: T-POLICY-3
     #[test]
     fn a_statement_that_fails_denies() {
         let policy = r#"permit(principal, action, resource);
@@ -339,6 +341,7 @@ mod tests {
         assert!(decide(policy, Request { action: Action::Open, ..READ }).allowed);
     }
 
+    // Threat: T-POLICY-5
     #[test]
     fn answers_are_remembered_without_end() {
         let policy = r#"permit(principal, action, resource) when { resource in file_system::Dir::"/a" };"#;
@@ -426,6 +429,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(400))]
 
         /// The index, the trimmed hierarchy and the memory change nothing.
+        // Threat: T-POLICY-4
         #[test]
         fn the_answer_is_that_of_the_whole_policy(
             statements in prop::collection::vec(any_statement(), 1..6),

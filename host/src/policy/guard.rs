@@ -144,6 +144,7 @@ mod tests {
         Guards::new(&policy.parse().unwrap(), vec!["/opt/rex/bin/rex-runner".to_owned()]).unwrap()
     }
 
+    // Threat: T-POLICY-9
     #[test]
     fn each_guard_stands_until_it_is_given_up() {
         let all = guards("permit(principal, action, resource);");

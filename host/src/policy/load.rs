@@ -192,6 +192,7 @@ mod tests {
     }
 
     /// Cedar skips a statement that fails, so a mistyped `forbid` would let everything through.
+    // Threat: T-POLICY-1
     #[test]
     fn what_the_schema_does_not_know_is_refused_with_its_place() {
         for (scope, word) in [
@@ -215,6 +216,7 @@ mod tests {
         }
     }
 
+    // Threat: T-POLICY-2
     #[test]
     fn a_statement_that_can_never_apply_is_refused() {
         let message = error(r#"forbid(principal, action == file_system::Action::"write", resource is file_system::Dir);"#);
@@ -226,6 +228,7 @@ mod tests {
         assert!(error("@unguard(\"sssh\") permit(principal, action, resource);").contains("accounts, ssh, loader"));
     }
 
+    // Threat: T-RES-10
     #[test]
     fn empty_templates_and_too_much_are_refused() {
         assert!(matches!(Policy::parse(" // nothing\n"), Err(PolicyError::Empty)));
@@ -272,6 +275,7 @@ mod tests {
 
     proptest! {
         /// What the shortcut takes, the whole schema takes.
+        // Threat: T-POLICY-11
         #[test]
         fn what_is_valid_under_a_part_is_valid_under_the_whole(statements in proptest::collection::vec(statement(), 1..3)) {
             let text = statements.concat();

@@ -199,6 +199,7 @@ mod tests {
     }
 
     /// Run with `REX_UPDATE=1` to write the JSON anew after a change of the text.
+    // Threat: T-POLICY-8
     #[test]
     fn the_json_says_what_the_text_says() {
         let (fragment, warnings) = SchemaFragment::from_cedarschema_str(TEXT).unwrap();
@@ -237,6 +238,7 @@ mod tests {
         }
     }
 
+    // Threat: T-POLICY-8
     #[test]
     fn the_actions_are_those_of_the_schema() {
         let schema = schema().unwrap();

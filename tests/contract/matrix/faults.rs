@@ -130,6 +130,7 @@ fn try_faults(row: &Row, chosen: impl Fn(usize, usize) -> bool) -> usize {
 }
 
 /// Some of all, each row and each fault among them.
+// Threat: T-FAULT-1
 #[test]
 fn a_call_that_fails_leaves_nothing_half_done() {
     for (number, row) in rows().enumerate() {
@@ -138,6 +139,7 @@ fn a_call_that_fails_leaves_nothing_half_done() {
 }
 
 /// Rust's library panics when it gets no random numbers: of all things, the thread of the script.
+// Threat: T-RES-12
 #[test]
 fn a_script_whose_thread_breaks_down_ends_at_once() {
     let row = &super::MATRIX[0];
@@ -148,6 +150,7 @@ fn a_script_whose_thread_breaks_down_ends_at_once() {
     assert!(ran.report["usage"]["duration_ms"].as_u64().unwrap() < 20_000, "not at the end of its time: {ran:?}");
 }
 
+// Threat: T-FAULT-1
 #[test]
 #[ignore = "some 20 minutes: every fault at every call"]
 fn any_call_that_fails_leaves_nothing_half_done() {

@@ -8,6 +8,7 @@ fn refusal(name: &str) -> SandboxError {
     sandbox(name).err().unwrap_or_else(|| panic!("{name} was taken"))
 }
 
+// Threat: T-GUEST-2
 #[test]
 fn whoever_imports_anything_else_is_refused() {
     for (name, import) in [
@@ -30,6 +31,7 @@ fn whoever_imports_anything_else_is_refused() {
     }
 }
 
+// Threat: T-GUEST-2
 #[test]
 fn whoever_wants_an_interface_to_be_another_is_refused() {
     for (name, message) in [
@@ -44,6 +46,7 @@ fn whoever_wants_an_interface_to_be_another_is_refused() {
 }
 
 /// Whatever could get around fuel, around the limits of memory and stack, or is not as well tried as the rest.
+// Threat: T-GUEST-1
 #[test]
 fn what_the_guest_does_not_need_cannot_even_be_compiled() {
     let taken: Vec<_> = names().filter(|name| name.starts_with("proposal-")).collect();
@@ -55,6 +58,7 @@ fn what_the_guest_does_not_need_cannot_even_be_compiled() {
     }
 }
 
+// Threat: T-RES-1
 #[test]
 fn code_that_counts_no_fuel_is_refused() {
     let error = unbounded().err().expect("it is refused").to_string();

@@ -55,6 +55,7 @@ fn little_time() -> Limits {
     Limits { timeout: Duration::from_millis(500), ..Limits::default() }
 }
 
+// Threat: T-GUEST-3
 #[test]
 fn handles_are_worth_nothing_unless_the_host_gave_them() {
     for guest in ["forged-handle", "stale-handle", "doubly-dropped-handle"] {
@@ -65,6 +66,7 @@ fn handles_are_worth_nothing_unless_the_host_gave_them() {
     }
 }
 
+// Threat: T-RES-8
 #[test]
 fn handles_are_bounded_and_go_with_the_run() {
     ends("churned-handles", SURVIVED);
@@ -74,6 +76,7 @@ fn handles_are_bounded_and_go_with_the_run() {
 }
 
 /// What was permitted has happened, and stands in the record, even if nobody came back from it.
+// Threat: T-GUEST-12
 #[test]
 fn what_happened_before_a_breakdown_stands() {
     let (came, ground) = ends("broken-with-handles-open", ("guest_failed", 6, "divide by zero"));
@@ -87,6 +90,7 @@ fn one_file_at_both_ends_of_a_copy_does_no_harm() {
 }
 
 /// The report tells what the host knows, whatever the guest says.
+// Threat: T-GUEST-4
 #[test]
 fn claims_are_checked() {
     for guest in ["claims-a-denial", "claims-an-excess", "claims-a-syntax-error", "claims-bad-arguments"] {
@@ -100,6 +104,7 @@ fn claims_are_checked() {
     assert!(came.message.len() < 2000 && came.report.to_string().len() <= 24_000, "{}", came.message.len());
 }
 
+// Threat: T-GUEST-1, T-GUEST-11
 #[test]
 fn what_a_guest_gives_is_taken_only_if_it_is_in_form() {
     for (guest, message) in [
@@ -120,6 +125,7 @@ fn what_a_guest_gives_is_taken_only_if_it_is_in_form() {
     }
 }
 
+// Threat: T-GUEST-1, T-GUEST-11
 #[test]
 fn room_for_what_the_host_gives_is_checked() {
     ends("room-on-itself", SURVIVED);
@@ -132,6 +138,7 @@ fn room_for_what_the_host_gives_is_checked() {
     ends("room-that-grows", ("limit", 4, "--max-memory"));
 }
 
+// Threat: T-GUEST-11
 #[test]
 fn nobody_enters_twice() {
     for guest in ["re-entrance-while-starting", "re-entrance-while-writing", "re-entrance-afterwards", "drop-while-lent"] {
@@ -139,6 +146,7 @@ fn nobody_enters_twice() {
     }
 }
 
+// Threat: T-GUEST-12
 #[test]
 fn a_breakdown_ends_the_run_wherever_it_is() {
     breaks("broken-afterwards", "divide by zero");
@@ -151,6 +159,7 @@ fn a_breakdown_ends_the_run_wherever_it_is() {
     ends("unreachable", ("limit", 4, "--max-memory"));
 }
 
+// Threat: T-RES-1
 #[test]
 fn instructions_are_bounded_in_every_part_of_a_run() {
     for guest in ["endless-loop", "endless-start", "endless-afterwards", "endless-fills", "own-destructor"] {
@@ -159,6 +168,7 @@ fn instructions_are_bounded_in_every_part_of_a_run() {
 }
 
 /// A thread that goes on when its time is up would be lost to the process for as long as its fuel lasts, which may be hours.
+// Threat: T-RES-1, T-RES-2
 #[test]
 fn time_is_bounded_in_every_part_of_a_run() {
     for guest in [
@@ -178,6 +188,7 @@ fn time_is_bounded_in_every_part_of_a_run() {
     }
 }
 
+// Threat: T-RES-4
 #[test]
 fn memory_is_bounded_however_it_is_asked_for() {
     ends("grows-to-the-end", ("limit", 4, "--max-memory"));
@@ -189,6 +200,7 @@ fn memory_is_bounded_however_it_is_asked_for() {
     breaks("many-instances", "instance count too high");
 }
 
+// Threat: T-RES-5
 #[test]
 fn stack_is_bounded_also_below_the_host() {
     ends("recursion", STACK);
@@ -196,6 +208,7 @@ fn stack_is_bounded_also_below_the_host() {
     ends("stack-below-zero", STACK);
 }
 
+// Threat: T-RES-6
 #[test]
 fn what_a_call_gives_to_the_host_is_bounded() {
     const CALL: (&str, u8, &str) = ("limit", 4, "--max-call-bytes");

@@ -276,6 +276,7 @@ mod tests {
         Places { inside: path("in/d"), outside: path("out"), _dir: dir }
     }
 
+    // Threat: T-GUEST-10
     #[test]
     fn no_program_can_be_started_and_no_server_reached() {
         let places = places();
@@ -289,6 +290,7 @@ mod tests {
         });
     }
 
+    // Threat: T-GUEST-10
     #[test]
     fn no_code_can_be_made() {
         taken_over(&permit(ALL, "/srv"), |_| {
@@ -305,6 +307,7 @@ mod tests {
         });
     }
 
+    // Threat: T-GUEST-10
     #[test]
     fn what_a_policy_for_reading_permits_cannot_be_changed() {
         let places = places();
@@ -319,6 +322,7 @@ mod tests {
         });
     }
 
+    // Threat: T-GUEST-10
     #[test]
     fn elsewhere_nothing_can_be_read_or_changed() {
         let places = places();
@@ -339,6 +343,7 @@ mod tests {
     }
 
     /// The superuser's powers over processes, devices, the network and the kernel go.
+    // Threat: T-GUEST-10
     #[test]
     fn capabilities_that_files_do_not_need_go() {
         let reach = Policy::parse(&permit(READ, "/srv")).unwrap().reach();
