@@ -174,7 +174,9 @@ impl Ground {
         let verified = verify(BufReader::new(text.as_bytes()), &[]).expect("it can be read");
         assert!(verified.is_sound() && verified.runs == runs, "{:?} of {} runs", verified.findings, verified.runs);
         let inside = self.case.path("in");
-        for line in text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON")) {
+        for line in
+            text.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"))
+        {
             let id = line["resource"]["id"].as_str().unwrap_or_default();
             let within = id == inside || id.starts_with(&format!("{inside}/"));
             assert!(line["decision"] != "allow" || within, "{line}");

@@ -67,7 +67,7 @@ pub fn kinds(ground: &Ground, number: usize) -> Vec<Script> {
         ),
         limited(Limits { timeout: Duration::from_millis(50), ..usual() }, script("sleep(3600)", "limit", "--timeout")),
         limited(Limits { call_bytes: 10, ..usual() }, script(format!("cat({file:?})"), "limit", "--max-call-bytes")),
-        limited(Limits { output: 2000, ..usual() }, script("let x = \"x\"; x.pad(100000, \"y\"); x", "finished", "xyyyyyy")),
+        limited(Limits { output: 4096, ..usual() }, script("let x = \"x\"; x.pad(100000, \"y\"); x", "finished", "xyyyyyy")),
         script("x", "invalid", "").with_arguments(r#"{"x y": "#),
         script(" \n", "invalid", "empty").without_record(),
     ]
