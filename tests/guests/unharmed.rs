@@ -14,16 +14,21 @@ const ALLOWANCE: u64 = 512 << 20;
 #[test]
 fn attacks_leave_nothing_behind() {
     let ground = Ground::new();
+    let threads = process::threads();
+    let held = || {
+        rex_tests::eventually("the threads end", || process::threads() <= threads);
+        (process::descriptors(), process::memory())
+    };
     attack_with_all(&ground);
     ground.ordinary_scripts_run();
-    let (descriptors, threads, memory) = (process::descriptors(), process::threads(), process::memory());
+    let (descriptors, memory) = held();
     for _ in 0..2 {
         attack_with_all(&ground);
     }
     ground.ordinary_scripts_run();
-    rex_tests::eventually("the threads end", || process::threads() <= threads);
-    assert_eq!(process::descriptors(), descriptors);
-    let growth = process::memory().saturating_sub(memory);
+    let after = held();
+    assert_eq!(after.0, descriptors);
+    let growth = after.1.saturating_sub(memory);
     assert!(growth < 16 << 20, "{growth} bytes more, in {} guests", 2 * names().count());
     // The guests' memory is up to 256 MiB.
     let peak = process::peak_memory();

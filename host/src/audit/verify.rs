@@ -93,6 +93,7 @@ pub fn verify(mut record: impl BufRead, expected: &[Link]) -> io::Result<Verifie
         verified: Verified::default(),
         open: HashMap::new(),
         recent: Recent::default(),
+        blank: None,
         expected: expected.iter().copied().collect(),
     };
     let mut line = Vec::new();
@@ -107,6 +108,9 @@ pub fn verify(mut record: impl BufRead, expected: &[Link]) -> io::Result<Verifie
         }
         verifier.line(&line, whole);
     }
+    if let Some(blank) = verifier.blank {
+        verifier.foreign(blank);
+    }
     verifier.close();
     let Verifier { mut verified, expected, .. } = verifier;
     for link in expected {
@@ -120,6 +124,9 @@ struct Verifier {
     /// Runs that have begun and not ended.
     open: HashMap<String, Run>,
     recent: Recent,
+    /// The line before, where it is empty. A run that took the line before its own for torn begins with one: that line may have been on its
+    /// way just then.
+    blank: Option<u64>,
     /// Those that were not met yet.
     expected: HashSet<Link>,
 }
@@ -202,19 +209,29 @@ impl Verifier {
     fn line(&mut self, text: &[u8], whole: bool) {
         self.verified.lines += 1;
         let at = self.verified.lines;
+        let blank = self.blank.take();
         let sealed = Sealed::open(text);
         let parsed = match &sealed {
             Some(Sealed { nested: true, .. }) => serde_json::from_slice(text).map(|Nested { unmapped }| unmapped),
             _ => serde_json::from_slice::<Line>(text),
         };
+        let begins = parsed.as_ref().is_ok_and(|line| line.event == Event::RunStarted);
+        if let Some(blank) = blank.filter(|_| !begins) {
+            self.foreign(blank);
+        }
         match (sealed, parsed) {
+            _ if whole && text.is_empty() => self.blank = Some(at),
             _ if !whole => self.verified.find(Kind::Torn, Some(at), None, "the file ends in the middle of this line"),
             (Some(sealed), Ok(line)) if line.v == VERSION && line.run.len() <= MAX_ID => self.record(at, &sealed, line),
-            (_, Err(error)) if error.is_eof() && !text.is_empty() => {
+            (_, Err(error)) if error.is_eof() => {
                 self.verified.find(Kind::Torn, Some(at), None, "this line was cut off");
             }
-            _ => self.verified.find(Kind::Foreign, Some(at), None, "this is no line of a record"),
+            _ => self.foreign(at),
         }
+    }
+
+    fn foreign(&mut self, at: u64) {
+        self.verified.find(Kind::Foreign, Some(at), None, "this is no line of a record");
     }
 
     fn record(&mut self, at: u64, sealed: &Sealed<'_>, line: Line) {
@@ -363,6 +380,10 @@ mod tests {
         assert_eq!(with(&|lines| lines.swap(2, 4)), [(Missing, Some(3)), (Misplaced, Some(5))]);
         assert_eq!(with(&|lines| lines.insert(4, lines[3].clone())), [(Misplaced, Some(5))]);
         assert_eq!(with(&|lines| lines.insert(4, b"\n".to_vec())), [(Foreign, Some(5))]);
+        // Only before a run's first line it may stand, see `Verifier::blank`.
+        assert_eq!(with(&|lines| lines.insert(7, b"\n".to_vec())), []);
+        assert_eq!(with(&|lines| lines.insert(7, b"\n\n".to_vec())), [(Foreign, Some(8))]);
+        assert_eq!(with(&|lines| lines.push(b"\n".to_vec())), [(Foreign, Some(11))]);
         assert_eq!(with(&|lines| lines.truncate(9)), [(CutShort, Some(9))]);
         assert_eq!(with(&|lines| lines[9].truncate(60)), [(Torn, Some(10)), (CutShort, Some(9))]);
         // A whole run, and what a later one saw of it.

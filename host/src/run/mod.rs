@@ -20,6 +20,10 @@ use crate::sandbox::{Limit, Sandbox, SandboxError, Task, Verdict};
 /// file system for example, where nothing can wake it.
 const GRACE: Duration = Duration::from_millis(300);
 
+/// How long the last line of the record may take. Only a reader who never reads again takes longer: a machine on which much runs may well
+/// take seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What runs scripts. It may be shared, and may run any number of them at the same time.
 #[derive(Debug, Clone)]
 pub struct Runner {
@@ -278,7 +282,7 @@ fn record_end(audit: Audit, outcome: &Outcome) -> Result<(), String> {
     let (sender, inbox) = channel();
     let (name, code) = (outcome.name(), outcome.exit_code());
     thread::spawn(move || sender.send(audit.ended(name, code)));
-    match inbox.recv_timeout(GRACE) {
+    match inbox.recv_timeout(PATIENCE) {
         Ok(written) => written.map_err(|error| error.to_string()),
         Err(_) => Err("the end of the run could not be recorded: nobody takes what is written".to_owned()),
     }
@@ -325,6 +329,7 @@ fn describe(limit: Limit, limits: Option<&Limits>) -> String {
             "the interpreter gave up, as it does when a value would be larger than any memory (--max-memory)".to_owned()
         }
         (Limit::Call, _) => "a call had more bytes for the host than it may have (--max-call-bytes)".to_owned(),
+        (Limit::Places, _) => "as many scripts run at the same time as may; this one did not start".to_owned(),
         (Limit::Interrupted, _) => "the run was interrupted from outside".to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use wasmtime::component::Component;
 use wasmtime::{Config, CustomCodeMemory, Engine, Result};
@@ -20,26 +21,28 @@ static GUEST: &Paged<[u8]> = &Paged(*include_bytes!(concat!(env!("OUT_DIR"), "/g
 /// SHA-256 of the component that the machine code was made from, in hexadecimal.
 pub(super) const DIGEST: &str = env!("REX_GUEST_SHA256");
 
-/// Adds to the settings what running the embedded code in place needs.
-pub(super) fn configure(mut config: Config) -> Config {
-    if platform::EXECUTES_IN_PLACE {
-        config.with_custom_code_memory(Some(Arc::new(Image)));
-    }
-    config
-}
+/// Set when the embedded code is in use where it is. Wasmtime panics where two engines use the same code at the same addresses.
+static IN_PLACE: AtomicBool = AtomicBool::new(false);
 
-/// Makes the embedded code callable: where it is, mapped with the program and read from disk page by page as it is used, or as a copy.
-pub(super) fn load(engine: &Engine) -> Result<Component> {
+/// Makes the embedded code callable: where it is, mapped with the program and read from disk page by page as it is used, or, where that is
+/// impossible and for every sandbox of a process but the first, as a copy.
+pub(super) fn load(mut settings: Config) -> Result<(Engine, Component)> {
+    let in_place = platform::EXECUTES_IN_PLACE && !IN_PLACE.swap(true, Ordering::SeqCst);
+    if in_place {
+        settings.with_custom_code_memory(Some(Arc::new(Image)));
+    }
+    let engine = Engine::new(&settings)?;
     #[expect(unsafe_code, reason = "this is one of the named modules: wasmtime cannot know that the bytes are its own")]
     // SAFETY: the bytes are what `Engine::precompile_component` gave to the build script of this very program. They are a constant: they
     // live as long as the program and nothing writes to them.
-    unsafe {
-        if platform::EXECUTES_IN_PLACE {
-            Component::deserialize_raw(engine, NonNull::from(&GUEST.0))
+    let component = unsafe {
+        if in_place {
+            Component::deserialize_raw(&engine, NonNull::from(&GUEST.0))
         } else {
-            Component::deserialize(engine, &GUEST.0)
+            Component::deserialize(&engine, &GUEST.0)
         }
-    }
+    }?;
+    Ok((engine, component))
 }
 
 /// This program's own pages.

@@ -8,11 +8,11 @@ use std::task::{Context, Poll, Waker};
 
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, Store, Trap};
+use wasmtime::{Config, Engine, PoolConcurrencyLimitError, PoolingAllocationConfig, Store, Trap};
 
 use self::bindings::exports::rex::host::script::{ScriptError, Value};
 use crate::audit::AuditError;
-use crate::capability::{self, State};
+use crate::capability::{self, MAX_INSTANCES, MAX_MEMORIES, MAX_TABLE_ELEMENTS, MAX_TABLES, State};
 use crate::limits::{Limits, RunClock, Stop};
 
 /// Generated from `wit/`.
@@ -100,6 +100,8 @@ pub enum Limit {
     Value,
     /// The size of what one call gives to the host.
     Call,
+    /// The number of runs at the same time; see [`Sandbox::pooled`].
+    Places,
 }
 
 /// What to do with a script.
@@ -126,8 +128,35 @@ impl Sandbox {
     ///
     /// See [`SandboxError`]; neither can happen to a build that passed its tests.
     pub fn load() -> Result<Self, SandboxError> {
-        let engine = Engine::new(&artifact::configure(settings())).map_err(SandboxError::Guest)?;
-        let component = artifact::load(&engine).map_err(SandboxError::Guest)?;
+        Self::embedded(settings())
+    }
+
+    /// The same for many runs at a time. What a run takes, address space for its memory, tables, stacks, is reserved once, in as many
+    /// places as there are to be, and used again. A run that finds every place taken does not wait: it ends at once with [`Limit::Places`].
+    ///
+    /// A place has room for as much memory as a guest can address, so that each run's own limit holds, whatever it is. It is 4 GiB of
+    /// address space for each place. What is used of it is given back when the run ends.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system does not have that much address space, and as [`Sandbox::load`].
+    pub fn pooled(places: u32) -> Result<Self, SandboxError> {
+        let of_each = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).saturating_mul(places);
+        let mut pool = PoolingAllocationConfig::default();
+        pool.total_component_instances(places)
+            .total_core_instances(of_each(MAX_INSTANCES))
+            .total_memories(of_each(MAX_MEMORIES))
+            .total_tables(of_each(MAX_TABLES))
+            .table_elements(MAX_TABLE_ELEMENTS)
+            .total_stacks(places)
+            .total_gc_heaps(0);
+        let mut settings = settings();
+        settings.allocation_strategy(pool);
+        Self::embedded(settings)
+    }
+
+    fn embedded(settings: Config) -> Result<Self, SandboxError> {
+        let (engine, component) = artifact::load(settings).map_err(SandboxError::Guest)?;
         Self::new(&engine, &component, artifact::DIGEST.to_owned())
     }
 
@@ -222,6 +251,9 @@ fn explain(error: &wasmtime::Error, state: &State) -> Verdict {
     }
     if state.out_of_memory {
         return Verdict::Limit(Limit::Memory);
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Verdict::Limit(Limit::Places);
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => Verdict::Limit(Limit::Fuel),

@@ -2,6 +2,7 @@
 
 mod code;
 pub mod process;
+pub mod scripts;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -86,6 +87,7 @@ impl Ground {
         case.file("out/secret", "a secret that nobody may read");
         case.dir("out/empty");
         let policy = format!(r#"permit(principal, action, resource in file_system::Dir::"{}");"#, case.path("in"));
+        case.file("policy.cedar", &policy);
         let policy = Arc::new(Policy::parse(&policy).expect("a policy"));
         let watch = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).expect("a watch");
         let mut ground = Self { case, policy, outside: BTreeMap::new(), watch };
@@ -117,6 +119,19 @@ impl Ground {
             redaction_dictionary: REDACTION_DICTIONARY.to_owned(),
             harden: false,
         }
+    }
+
+    /// The policy, in a file.
+    pub fn policy_file(&self) -> String {
+        self.case.path("policy.cedar")
+    }
+
+    /// The names of what is in the directory of the guest.
+    pub fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.case.path("in")).expect("a directory");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        names.sort();
+        names
     }
 
     fn record(&self) -> PathBuf {
@@ -159,7 +174,9 @@ impl Ground {
         let verified = verify(BufReader::new(text.as_bytes()), &[]).expect("it can be read");
         assert!(verified.is_sound() && verified.runs == runs, "{:?} of {} runs", verified.findings, verified.runs);
         let inside = self.case.path("in");
-        for line in text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON")) {
+        for line in
+            text.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"))
+        {
             let id = line["resource"]["id"].as_str().unwrap_or_default();
             let within = id == inside || id.starts_with(&format!("{inside}/"));
             assert!(line["decision"] != "allow" || within, "{line}");
