@@ -15,7 +15,7 @@ use crate::engine::Registrar;
 use crate::error::{ApiResult, FILE_SYSTEM_KINDS, invalid_arguments, is_denial};
 
 /// Directories in directories that `tree` shows, at most. Each holds a handle, and a deeper tree is no longer readable.
-const MAX_TREE_DEPTH: u64 = 64;
+const MAX_TREE_DEPTH: usize = 64;
 /// Bytes of a pattern for names.
 const MAX_PATTERN: usize = 1024;
 
@@ -40,12 +40,12 @@ pub(super) fn register(registrar: &mut Registrar) {
 /// The names in a directory that match; with `recursive` the paths below it.
 fn find_files(position: Position, recursive: bool, pattern: &str, path: &str) -> ApiResult<Array> {
     let pattern = NamePattern::new(pattern)?;
-    let max_depth = if recursive { u64::MAX } else { 1 };
+    let max_depth = if recursive { usize::MAX } else { 1 };
     let walk = Walk::new(top(path)?, max_depth, |below, entry| list(position, path, below, entry));
     let mut found = Array::new();
     for step in walk {
         let step = step?;
-        if pattern.matches(&step.name, &step.path) {
+        if pattern.matches(step.entry.name(), &step.path) {
             found.push(step.path.into());
         }
     }
@@ -55,26 +55,25 @@ fn find_files(position: Position, recursive: bool, pattern: &str, path: &str) ->
 /// As tree(1) draws it, without what links lead to.
 fn tree(position: Position, flags: &Flags, path: &str) -> ApiResult<String> {
     let max_depth = match flags.value("max_depth").map(|depth| natural("tree::max_depth", depth)).transpose()? {
-        Some(depth @ 1..=MAX_TREE_DEPTH) => depth,
+        Some(depth) => usize::try_from(depth).ok().filter(|depth| (1..=MAX_TREE_DEPTH).contains(depth)).ok_or_else(|| {
+            invalid_arguments(FILE_SYSTEM_KINDS, format!("tree::max_depth is 1 to {MAX_TREE_DEPTH}, not {depth}"))
+        })?,
         None => MAX_TREE_DEPTH,
-        Some(depth) => {
-            return Err(invalid_arguments(FILE_SYSTEM_KINDS, format!("tree::max_depth is 1 to {MAX_TREE_DEPTH}, not {depth}")));
-        }
     };
     let all = flags.has("all");
-    let shown = |items: Vec<Item<DirEntry>>| items.into_iter().filter(|item| all || !item.name.starts_with('.')).collect();
+    let shown = |entries: Vec<DirEntry>| entries.into_iter().filter(|entry| all || !entry.name().starts_with('.')).collect();
     let walk = Walk::new(shown(top(path)?), max_depth, |below, entry| Ok(list(position, path, below, entry)?.map(shown)));
     draw(path, walk)
 }
 
-fn top(path: &str) -> ApiResult<Vec<Item<DirEntry>>> {
-    DirHandle::open(path, OpenDirFlags::FOLLOW)?.entries().map(items)
+fn top(path: &str) -> ApiResult<Vec<DirEntry>> {
+    Ok(DirHandle::open(path, OpenDirFlags::FOLLOW)?.entries()?.collect())
 }
 
 /// What a directory below the one that was asked for holds; nothing if the policy denies it. A link is no directory.
-fn list(position: Position, top: &str, below: &str, entry: &DirEntry) -> ApiResult<Option<Vec<Item<DirEntry>>>> {
+fn list(position: Position, top: &str, below: &str, entry: &DirEntry) -> ApiResult<Option<Vec<DirEntry>>> {
     match entry.open_as_dir(OpenDirFlags::empty()).and_then(|dir| dir.entries()) {
-        Ok(entries) => Ok(Some(items(entries))),
+        Ok(entries) => Ok(Some(entries.collect())),
         Err(error) if is_denial(&error) => {
             log::warn(position, &format!("{}/{below} is left out: the policy denies it", top.trim_end_matches('/')));
             Ok(None)
@@ -83,25 +82,31 @@ fn list(position: Position, top: &str, below: &str, entry: &DirEntry) -> ApiResu
     }
 }
 
-fn items(entries: impl Iterator<Item = DirEntry>) -> Vec<Item<DirEntry>> {
-    entries.map(|entry| Item { name: entry.name().to_owned(), is_dir: entry.is_dir(), entry }).collect()
+/// Something in a directory.
+trait Entry {
+    fn name(&self) -> &str;
+    fn is_dir(&self) -> bool;
 }
 
-/// Something in a directory.
-struct Item<E> {
-    name: String,
-    is_dir: bool,
-    entry: E,
+impl Entry for DirEntry {
+    fn name(&self) -> &str {
+        self.name()
+    }
+
+    fn is_dir(&self) -> bool {
+        self.is_dir()
+    }
 }
 
 /// Something that a walk has come to.
-struct Step {
-    name: String,
+struct Step<E> {
+    entry: E,
     /// From the directory where the walk began.
     path: String,
-    /// What `tree` draws in front.
-    branch: String,
-    is_dir: bool,
+    /// The directories above it, without the one where the walk began.
+    depth: usize,
+    /// Nothing follows it in its directory.
+    last: bool,
     /// It is a directory that could not be listed.
     closed: bool,
 }
@@ -109,62 +114,65 @@ struct Step {
 /// Goes down a directory, each entry before what is in it. Holds open the directories on the way down and no others.
 struct Walk<E, L> {
     way: Vec<Level<E>>,
-    max_depth: u64,
+    max_depth: usize,
     list: L,
 }
 
 struct Level<E> {
-    items: Peekable<IntoIter<Item<E>>>,
+    entries: Peekable<IntoIter<E>>,
     /// What stands before a name in its path.
     prefix: String,
-    /// What `tree` draws in front of the branch.
-    indent: String,
 }
 
-impl<E, L: FnMut(&str, &E) -> ApiResult<Option<Vec<Item<E>>>>> Walk<E, L> {
-    fn new(top: Vec<Item<E>>, max_depth: u64, list: L) -> Self {
-        let level = Level { items: top.into_iter().peekable(), prefix: String::new(), indent: String::new() };
+impl<E: Entry, L: FnMut(&str, &E) -> ApiResult<Option<Vec<E>>>> Walk<E, L> {
+    fn new(top: Vec<E>, max_depth: usize, list: L) -> Self {
+        let level = Level { entries: top.into_iter().peekable(), prefix: String::new() };
         Self { way: vec![level], max_depth, list }
     }
 }
 
-impl<E, L: FnMut(&str, &E) -> ApiResult<Option<Vec<Item<E>>>>> Iterator for Walk<E, L> {
-    type Item = ApiResult<Step>;
+impl<E: Entry, L: FnMut(&str, &E) -> ApiResult<Option<Vec<E>>>> Iterator for Walk<E, L> {
+    type Item = ApiResult<Step<E>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (item, level) = loop {
+        let (entry, level) = loop {
             let level = self.way.last_mut()?;
-            match level.items.next() {
-                Some(item) => break (item, level),
+            match level.entries.next() {
+                Some(entry) => break (entry, level),
                 None => self.way.pop(),
             };
         };
-        let (fork, below) = if level.items.peek().is_some() { ("├── ", "│   ") } else { ("└── ", "    ") };
-        let Item { name, is_dir, entry } = item;
-        let path = [level.prefix.as_str(), &name].concat();
-        let branch = [level.indent.as_str(), fork].concat();
+        let path = [level.prefix.as_str(), entry.name()].concat();
+        let last = level.entries.peek().is_none();
+        let depth = self.way.len() - 1;
         let mut closed = false;
-        if is_dir && u64::try_from(self.way.len()).is_ok_and(|depth| depth < self.max_depth) {
-            let indent = self.way.last().map(|level| format!("{}{below}", level.indent)).unwrap_or_default();
+        if entry.is_dir() && self.way.len() < self.max_depth {
             match (self.list)(&path, &entry) {
-                Ok(Some(items)) => {
-                    self.way.push(Level { items: items.into_iter().peekable(), prefix: format!("{path}/"), indent });
+                Ok(Some(entries)) => {
+                    let prefix = [path.as_str(), "/"].concat();
+                    self.way.push(Level { entries: entries.into_iter().peekable(), prefix });
                 }
                 Ok(None) => closed = true,
                 Err(error) => return Some(Err(error)),
             }
         }
-        Some(Ok(Step { name, path, branch, is_dir, closed }))
+        Some(Ok(Step { entry, path, depth, last, closed }))
     }
 }
 
-fn draw(path: &str, walk: impl Iterator<Item = ApiResult<Step>>) -> ApiResult<String> {
+fn draw<E: Entry>(path: &str, walk: impl Iterator<Item = ApiResult<Step<E>>>) -> ApiResult<String> {
     let (mut drawing, mut directories, mut files) = (format!("{path}\n"), 0_u64, 0_u64);
+    // For each directory on the way down whether it is the last of its own.
+    let mut above = Vec::new();
     for step in walk {
         let step = step?;
-        *(if step.is_dir { &mut directories } else { &mut files }) += 1;
-        let remark = if step.closed { "  [permission denied]" } else { "" };
-        drawing.push_str(&format!("{}{}{remark}\n", step.branch, step.name));
+        *(if step.entry.is_dir() { &mut directories } else { &mut files }) += 1;
+        above.truncate(step.depth);
+        drawing.extend(above.iter().map(|last| if *last { "    " } else { "│   " }));
+        drawing.push_str(if step.last { "└── " } else { "├── " });
+        drawing.push_str(step.entry.name());
+        drawing.push_str(if step.closed { "  [permission denied]\n" } else { "\n" });
+        above.push(step.last);
     }
     let count = |number, one: &str, many: &str| format!("{number} {}", if number == 1 { one } else { many });
     drawing.push_str(&format!("\n{}, {}\n", count(directories, "directory", "directories"), count(files, "file", "files")));
@@ -200,56 +208,57 @@ mod tests {
     use super::*;
     use crate::error;
 
-    /// Names with what they stand for.
-    type Listing = &'static [(&'static str, Entry)];
+    #[derive(Clone, Copy)]
+    struct Named(&'static str, Kind);
 
     #[derive(Clone, Copy)]
-    enum Entry {
+    enum Kind {
         File,
-        Dir(Listing),
+        Dir(&'static [Named]),
         Denied,
         Failing,
     }
 
-    const TREE: Listing = &[
-        ("a.log", Entry::File),
-        ("d", Entry::Dir(&[("b.log", Entry::File), ("e", Entry::Dir(&[("c.log", Entry::File)]))])),
-        ("empty", Entry::Dir(&[])),
-        ("secret", Entry::Denied),
-        ("z", Entry::File),
-    ];
+    impl Entry for Named {
+        fn name(&self) -> &str {
+            self.0
+        }
 
-    fn items(listing: Listing) -> Vec<Item<Entry>> {
-        let item = |(name, entry): &(&str, Entry)| Item {
-            name: (*name).to_owned(),
-            is_dir: !matches!(entry, Entry::File),
-            entry: *entry,
-        };
-        listing.iter().map(item).collect()
+        fn is_dir(&self) -> bool {
+            !matches!(self.1, Kind::File)
+        }
     }
 
-    fn walk(listing: Listing, max_depth: u64) -> impl Iterator<Item = ApiResult<Step>> {
-        Walk::new(items(listing), max_depth, |_, entry: &Entry| match entry {
-            Entry::Dir(listing) => Ok(Some(items(listing))),
-            Entry::File | Entry::Denied => Ok(None),
-            Entry::Failing => Err(error::invalid_arguments(FILE_SYSTEM_KINDS, "failed")),
+    const TREE: &[Named] = &[
+        Named("a.log", Kind::File),
+        Named("d", Kind::Dir(&[Named("b.log", Kind::File), Named("e", Kind::Dir(&[Named("c.log", Kind::File)]))])),
+        Named("empty", Kind::Dir(&[])),
+        Named("secret", Kind::Denied),
+        Named("z", Kind::File),
+    ];
+
+    fn walk(listing: &[Named], max_depth: usize) -> impl Iterator<Item = ApiResult<Step<Named>>> {
+        Walk::new(listing.to_vec(), max_depth, |_, entry: &Named| match entry.1 {
+            Kind::Dir(listing) => Ok(Some(listing.to_vec())),
+            Kind::File | Kind::Denied => Ok(None),
+            Kind::Failing => Err(error::invalid_arguments(FILE_SYSTEM_KINDS, "failed")),
         })
     }
 
-    fn paths(max_depth: u64) -> Vec<String> {
+    fn paths(max_depth: usize) -> Vec<String> {
         walk(TREE, max_depth).map(|step| step.unwrap().path).collect()
     }
 
     #[test]
     fn each_entry_comes_before_what_is_in_it() {
-        assert_eq!(paths(u64::MAX), ["a.log", "d", "d/b.log", "d/e", "d/e/c.log", "empty", "secret", "z"]);
+        assert_eq!(paths(usize::MAX), ["a.log", "d", "d/b.log", "d/e", "d/e/c.log", "empty", "secret", "z"]);
         assert_eq!(paths(1), ["a.log", "d", "empty", "secret", "z"]);
         assert_eq!(paths(2), ["a.log", "d", "d/b.log", "d/e", "empty", "secret", "z"]);
     }
 
     #[test]
     fn an_error_that_is_no_denial_ends_it() {
-        let mut walk = walk(&[("a", Entry::File), ("x", Entry::Failing)], u64::MAX);
+        let mut walk = walk(&[Named("a", Kind::File), Named("x", Kind::Failing)], usize::MAX);
         assert!(walk.next().unwrap().is_ok() && walk.next().unwrap().is_err());
     }
 
@@ -267,8 +276,8 @@ mod tests {
 
 4 directories, 4 files
 ";
-        assert_eq!(draw("/top", walk(TREE, u64::MAX)).unwrap(), drawing);
-        assert_eq!(draw("/x", walk(&[("f", Entry::File)], 1)).unwrap(), "/x\n└── f\n\n0 directories, 1 file\n");
+        assert_eq!(draw("/top", walk(TREE, usize::MAX)).unwrap(), drawing);
+        assert_eq!(draw("/x", walk(&[Named("f", Kind::File)], 1)).unwrap(), "/x\n└── f\n\n0 directories, 1 file\n");
     }
 
     #[test]
