@@ -341,11 +341,11 @@ fn variations(slot: &Slot, length: u64) -> Vec<(String, u64, Ends)> {
         Part::Handle(own) if value != own => Ends::Refused,
         Part::Character if (0xd800..0xe000).contains(&value) || value > 0x10_ffff => Ends::Refused,
         // Four is the least that any result of a function is a multiple of, and none fits there.
-        Part::Result if value % 4 != 0 || value >= MEMORY => Ends::Refused,
+        Part::Result if !value.is_multiple_of(4) || value >= MEMORY => Ends::Refused,
         _ => Ends::Somehow,
     };
     let what = format!("{:?}", slot.part);
-    let forgotten = |value: &u64| !(slot.part == Part::Result && value % 8 != 0 && value % 4 == 0);
+    let forgotten = |value: &u64| !(slot.part == Part::Result && value.is_multiple_of(4) && !value.is_multiple_of(8));
     values.into_iter().filter(forgotten).map(|value| (what.clone(), value, ends(value))).collect()
 }
 
