@@ -276,8 +276,7 @@ impl Report {
             let cut = escaped_prefix(&text, room);
             room -= size(&text.get(..cut).unwrap_or_default()) - 2;
             report.truncated.output_bytes = text.len() - cut;
-            report.output = text;
-            report.output.truncate(cut);
+            report.output = text.get(..cut).unwrap_or_default().to_owned();
             // The guest says that this is JSON. A guest can say anything.
             let raw = if json.len() + 12 <= room { RawValue::from_string(json).ok() } else { None };
             room -= raw.as_ref().map_or(0, |raw| raw.get().len() + 12);

@@ -115,8 +115,9 @@ fn perform_all(attacks: &[Attack], next: &AtomicUsize) {
         std::fs::create_dir(ground.path("in")).unwrap();
         std::fs::write(ground.file(), "one\ntwo\nthree\n").unwrap();
         let mut job = ground.job(attack.script(&ground));
-        // Nothing but a wait without end comes near this.
-        job.limits = Limits { timeout: Duration::from_secs(2), ..rex_guests::limits() };
+        // What is called may wait without end, what is refused may not depend on how much else the machine does.
+        let timeout = Duration::from_secs(if attack.ends == Ends::Refused { 60 } else { 1 });
+        job.limits = Limits { timeout, ..rex_guests::limits() };
         let came = run(&runner, job);
         let name = FUNCTIONS[attack.function];
         let allowed: &[&str] = match attack.ends {
@@ -128,7 +129,9 @@ fn perform_all(attacks: &[Attack], next: &AtomicUsize) {
         let calls = came.report["usage"]["calls"].as_u64().unwrap();
         match attack.ends {
             Ends::Refused if attack.what != "Result" => assert_eq!(calls, 2, "{name} with {}: {came:#?}", attack.what),
-            Ends::Somehow if !name.ends_with(".drop") => assert!(calls > 2, "{name} with {}: {came:#?}", attack.what),
+            Ends::Somehow if came.outcome == "finished" && !name.ends_with(".drop") => {
+                assert!(calls > 2, "{name} with {}: {came:#?}", attack.what)
+            }
             _ => {}
         }
         runs += 1;
@@ -160,6 +163,7 @@ impl Attack {
         let mut image: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         image.extend(directory.as_bytes());
         image.extend(file.as_bytes());
+        assert!(BASE + image.len() as u64 <= DATA, "the temporary directory has too long a path");
         image.resize(usize::try_from(DATA - BASE).unwrap(), 0);
         image.extend(&self.data);
         image.iter().fold(String::new(), |mut text, byte| {
@@ -338,11 +342,11 @@ fn variations(slot: &Slot, length: u64) -> Vec<(String, u64, Ends)> {
         Part::Handle(own) if value != own => Ends::Refused,
         Part::Character if (0xd800..0xe000).contains(&value) || value > 0x10_ffff => Ends::Refused,
         // Four is the least that any result of a function is a multiple of, and none fits there.
-        Part::Result if value % 4 != 0 || value >= MEMORY => Ends::Refused,
+        Part::Result if !value.is_multiple_of(4) || value >= MEMORY => Ends::Refused,
         _ => Ends::Somehow,
     };
     let what = format!("{:?}", slot.part);
-    let forgotten = |value: &u64| !(slot.part == Part::Result && value % 8 != 0 && value % 4 == 0);
+    let forgotten = |value: &u64| !(slot.part == Part::Result && value.is_multiple_of(4) && !value.is_multiple_of(8));
     values.into_iter().filter(forgotten).map(|value| (what.clone(), value, ends(value))).collect()
 }
 

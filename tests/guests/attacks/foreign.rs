@@ -61,6 +61,6 @@ fn what_the_guest_does_not_need_cannot_even_be_compiled() {
 // Threat: T-RES-1
 #[test]
 fn code_that_counts_no_fuel_is_refused() {
-    let error = unbounded().err().expect("it is refused").to_string();
+    let error = unbounded().map(drop).expect_err("it is refused").to_string();
     assert!(error.contains("fuel"), "{error}");
 }

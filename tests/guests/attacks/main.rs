@@ -52,7 +52,7 @@ fn little_fuel() -> Limits {
 
 /// So little time that it ends before the fuel does.
 fn little_time() -> Limits {
-    Limits { timeout: Duration::from_millis(500), ..Limits::default() }
+    Limits { timeout: Duration::from_millis(200), ..Limits::default() }
 }
 
 // Threat: T-GUEST-3

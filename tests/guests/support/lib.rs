@@ -9,7 +9,7 @@ use std::fs;
 use std::io::BufReader;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rex_runner::audit::{Destination, Recording, verify};
@@ -146,7 +146,7 @@ impl Ground {
             for entry in fs::read_dir(&directory).expect("a directory") {
                 let path = entry.expect("an entry").path();
                 let status = path.symlink_metadata().expect("it is there");
-                if path == self.record() || path == PathBuf::from(self.case.path("in")) {
+                if path == self.record() || path == Path::new(&self.case.path("in")) {
                     continue;
                 }
                 let content = if status.is_file() { fs::read(&path).expect("a file") } else { Vec::new() };
