@@ -58,10 +58,33 @@ fn anybody_can_compute_the_chain() {
             assert_eq!(json["after"], end, "{line}");
         }
         let (content, _) = line.rsplit_once(",\"hash\"").unwrap();
-        let hash: String = Sha256::digest(before + content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = chained(before, content);
         assert_eq!(json["hash"], *hash, "{line}");
         (before, end) = (hash, json["hash"].clone());
     }
+}
+
+/// The hash of a line, as the documentation tells it.
+fn chained(before: String, content: &str) -> String {
+    Sha256::digest(before + content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The order is that of the chain, and times are only told.
+// Threat: T-FAULT-2
+#[test]
+fn a_clock_that_jumps_back_does_not_spoil_the_record() {
+    let case = Case::new();
+    recorded(&case);
+    let (mut before, mut jumped) = (String::new(), String::new());
+    for (number, line) in case.content("log").unwrap().lines().take(5).enumerate() {
+        let (content, _) = line.rsplit_once(",\"hash\"").unwrap();
+        let time = serde_json::from_str::<Value>(line).unwrap()["time"].clone();
+        let earlier = content.replace(time.as_str().unwrap(), &format!("20{:02}-02-03T04:05:06.000Z", 20 - number));
+        assert_ne!(earlier, content);
+        before = chained(before, &earlier);
+        jumped += &format!("{earlier},\"hash\":\"{before}\"}}\n");
+    }
+    assert_eq!(findings(&case.file("log", jumped)), []);
 }
 
 // Threat: T-AUDIT-6

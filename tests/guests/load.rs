@@ -45,6 +45,7 @@ fn sandboxes_stand_beside_each_other() {
     ground.is_unharmed(4);
 }
 
+// Threat: T-RES-13
 #[test]
 fn sixty_four_at_a_time_each_come_to_what_they_must() {
     let (runner, ground) = (pooled(PLACES), Ground::new());
@@ -67,6 +68,7 @@ fn sixty_four_at_a_time_each_come_to_what_they_must() {
 }
 
 /// They wait for each other, so that all hold a place at the same time.
+// Threat: T-RES-13
 #[test]
 fn whoever_finds_every_place_taken_is_told_so_at_once() {
     const PLACES: u32 = 4;
@@ -117,6 +119,7 @@ fn the_memory_of_a_place_is_the_runs_own_limit() {
     ground.is_unharmed(3);
 }
 
+// Threat: T-RES-13
 #[test]
 fn processes_come_to_what_they_must() {
     processes(60);

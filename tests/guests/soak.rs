@@ -19,11 +19,13 @@ const WORKERS: usize = 4;
 /// Growth that is none, in bytes: what the allocator keeps for its threads.
 const NOISE: u64 = 16 << 20;
 
+// Threat: T-RES-13
 #[test]
 fn scripts_leave_nothing_behind() {
     soak(ordinary, 1_000);
 }
 
+// Threat: T-RES-13
 #[test]
 fn scripts_in_a_pool_leave_nothing_behind() {
     soak(pooled, 1_000);
