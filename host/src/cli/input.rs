@@ -78,8 +78,8 @@ impl InputArguments {
         };
         if let Some(path) = &self.script_arguments_file {
             let text = read("argument file", path, MAX_ARGUMENT_BYTES)?;
-            let members = tagged(&text)
-                .map_err(|cause| InputError::Arguments { origin: format!("in {}", path.display()), cause })?;
+            let members =
+                tagged(&text).map_err(|cause| InputError::Arguments { origin: format!("in {}", path.display()), cause })?;
             for (name, value) in members {
                 add(name, value)?;
             }

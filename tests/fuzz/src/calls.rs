@@ -10,7 +10,7 @@ use rex_runner::gate::Gate;
 use rex_runner::journal::SharedJournal;
 use rex_runner::limits::{Limits, RunClock};
 use rex_runner::platform::{AbsolutePath, FileSystem};
-use rex_runner::policy::{Decider, Policy};
+use rex_runner::policy::Decider;
 use rex_runner::sandbox::bindings::rex::host::file_system::{
     CopyFlags, ExtractFlags, GzipSearchOptions, Host as FileHost, HostDir, HostFile, LineRange, LineSelection, MoveFlags,
     OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions, SelinuxLabel, WriteMode,
@@ -217,12 +217,11 @@ fn told<T: std::fmt::Debug, E: std::fmt::Debug>(answer: Result<T, E>) -> String 
 
 impl Machine {
     fn new(world: &World, hurried: bool) -> Self {
-        let policy = Arc::new(Policy::parse(&world.policy).unwrap());
         let limits = Limits { call_bytes: CALL_BYTES, handles: HANDLES, ..Limits::default() };
         let clock = RunClock::start(Duration::from_millis(if hurried { 3 } else { 2000 }));
         let journal = SharedJournal::default();
         let audit = Audit::start(&world.recording(), "fuzz".to_owned(), "root", &Digests::default()).unwrap();
-        let gate = Gate::new(Decider::new(policy, "root"), "root".to_owned(), journal.clone(), audit, clock.clone());
+        let gate = Gate::new(Decider::new(world.policy(), "root"), "root".to_owned(), journal.clone(), audit, clock.clone());
         let dictionary = AbsolutePath::parse(&world.dictionary()).unwrap();
         let files = Arc::new(FileSystem::open().unwrap());
         Self { state: State::new(gate, journal, clock, limits, files, dictionary), handles: Vec::new() }

@@ -180,7 +180,7 @@ fn rendered(text: &str) {
     let choice = choice.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
     let platforms: Vec<_> =
         Platform::ALL.iter().enumerate().filter(|(index, _)| choice >> index & 1 == 1).map(|(_, platform)| *platform).collect();
-    let scripts = if choice & 8 == 0 { Scripts::Sent((choice >> 4) * 64) } else { Scripts::Stored };
+    let scripts = if choice & 8 == 0 { Scripts::Sent((choice >> 4) * 64 + 1) } else { Scripts::Stored };
     let name = ["Rex-Read", "aws-x", "x", "Rex_1.2"][choice >> 4 & 3];
     let Ok(rendered) = render(&Recipe { name, policy, platforms: &platforms, scripts }) else { return };
     assert!(rendered.content.len() <= MAX_CONTENT);

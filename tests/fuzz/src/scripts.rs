@@ -1,12 +1,11 @@
 //! Scripts in the guest that is shipped: by the language's grammar and the list of the guest's functions, or only by its words.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use rex_runner::limits::Limits;
-use rex_runner::policy::Policy;
 use rex_runner::run::{Control, Job, Runner};
 use serde_json::{Value, json};
 
@@ -200,7 +199,7 @@ pub fn run(runner: &Runner, world: &mut World, script: String) -> Value {
     let job = Job {
         script,
         arguments: json!({ "root": world.root }).to_string(),
-        policy: Arc::new(Policy::parse(&world.policy).unwrap()),
+        policy: world.policy(),
         limits,
         audit: world.recording(),
         redaction_dictionary: world.dictionary(),
@@ -493,12 +492,12 @@ mod tests {
     #[test]
     fn scripts_are_scripts() {
         let scripts = || (0..100).map(|seed| Author::new(Unstructured::new(&bytes(seed, 600))).script());
-        let policy = Arc::new(Policy::parse("permit(principal, action, resource);").unwrap());
+        let policy = std::sync::Arc::new(rex_runner::policy::Policy::parse("permit(principal, action, resource);").unwrap());
         let compiles = |script: String| {
             let job = Job {
                 script,
                 arguments: "{\"root\": \"/\"}".to_owned(),
-                policy: Arc::clone(&policy),
+                policy: std::sync::Arc::clone(&policy),
                 limits: Limits::default(),
                 audit: rex_runner::audit::Recording::default(),
                 redaction_dictionary: "/x".to_owned(),
