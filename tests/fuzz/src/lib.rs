@@ -12,3 +12,15 @@ pub mod rules;
 pub mod scripts;
 pub mod words;
 pub mod world;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Keeps other threads from doing the same: how large a file may become, and how much memory was taken, are questions to the whole process.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// The tests too can be instrumented.
+#[cfg(test)]
+use libfuzzer_sys as _;

@@ -76,6 +76,7 @@ pub fn check(data: &[u8]) {
         return;
     }
     let Ok(run) = Run::arbitrary_take_rest(Unstructured::new(data)) else { return };
+    let _alone = crate::alone();
     let head = run.recorded();
     run.reported(head);
 }

@@ -8,7 +8,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::panic;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, Once, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once, PoisonError};
 
 use arbitrary::Arbitrary;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -62,6 +62,7 @@ pub struct Plan {
 pub struct World {
     // Removed with all in it.
     _base: TempDir,
+    _alone: MutexGuard<'static, ()>,
     /// The tree's canonical path.
     pub root: String,
     /// The policy, as text and parsed.
@@ -111,10 +112,11 @@ impl World {
     /// Makes it. Nothing in it leads to anything outside but to one file with a mark.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
+        let alone = crate::alone();
         let memory = Path::new("/dev/shm");
         let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-        // The same for every world of a thread: a policy that was parsed once is of use again.
-        let name = format!("rex-fuzz-{}-{:?}", std::process::id(), std::thread::current().id());
+        // The same for every world: a policy that was parsed once is of use again.
+        let name = format!("rex-fuzz-{}", std::process::id());
         let base = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir_in(place).unwrap();
         // Links can lead up some steps and are still in it.
         let root = base.path().canonicalize().unwrap().join("1/2/3/t");
@@ -168,6 +170,7 @@ impl World {
             now: BTreeMap::new(),
             allowed: BTreeSet::new(),
             _base: base,
+            _alone: alone,
         };
         world.now = world.look();
         // Names of one file are as good as each other.
