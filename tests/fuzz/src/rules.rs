@@ -66,7 +66,8 @@ impl Rules {
             self.rules.iter().any(|(rule, place)| {
                 let there = match rule.file {
                     true => kind == EntityType::File && id == place,
-                    false => std::path::Path::new(id).starts_with(place),
+                    // A file of the directory's name is not in it.
+                    false => std::path::Path::new(id).starts_with(place) && (kind == EntityType::Dir || id != place),
                 };
                 rule.forbids == forbids && there && ACTIONS.iter().any(|one| rule.names(*one) && one.to_string() == action)
             })
@@ -96,6 +97,7 @@ mod tests {
         let rules = Rules::new(&[permit, forbid], &places);
         let read = Action::Read.to_string();
         assert!(rules.permit(&read, EntityType::File, "/x/yz") && rules.permit(&read, EntityType::Dir, "/x/y"));
+        assert!(rules.permit(&read, EntityType::Dir, "/x") && !rules.permit(&read, EntityType::File, "/x"));
         assert!(!rules.permit(&read, EntityType::File, "/x/y") && !rules.permit(&read, EntityType::File, "/xy"));
         assert!(rules.permit(&Action::Write.to_string(), EntityType::File, "/x/y"));
         rex_runner::policy::Policy::parse(&rules.policy()).unwrap();
