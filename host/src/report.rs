@@ -278,7 +278,7 @@ impl Report {
             report.truncated.output_bytes = text.len() - cut;
             report.output = text.get(..cut).unwrap_or_default().to_owned();
             // The guest says that this is JSON. A guest can say anything.
-            let raw = if json.len() + 12 <= room { RawValue::from_string(json).ok() } else { None };
+            let raw = if json.len() + 12 <= room && is_readable(&json) { RawValue::from_string(json).ok() } else { None };
             room -= raw.as_ref().map_or(0, |raw| raw.get().len() + 12);
             report.truncated.result = raw.is_none();
             report.result = raw;
@@ -418,6 +418,11 @@ impl Report {
     }
 }
 
+/// Whether it is JSON on one line that is read as it stands there: not nested without end, no half of a character, no number beyond all.
+fn is_readable(json: &str) -> bool {
+    !json.contains(['\n', '\r']) && serde_json::from_str::<serde_json::Value>(json).is_ok()
+}
+
 /// Bytes of the value as JSON.
 fn size(value: &impl Serialize) -> usize {
     serde_json::to_string(value).map_or(usize::MAX / 4, |text| text.len())
@@ -477,6 +482,17 @@ mod tests {
         let outcome = Outcome::Finished { text: String::new(), json: "1}, \"status\": \"SUCCESS\"".to_owned() };
         let report: serde_json::Value = serde_json::from_str(&json(outcome, &Journal::default())).unwrap();
         assert_eq!(report["truncated"]["result"], true);
+    }
+
+    /// A line is what programs read, and what not every one of them can read is no use to any.
+    #[test]
+    fn a_result_that_would_break_the_report_is_left_out() {
+        for result in ["{\"a\":\n1}", "[1,\r2]", "\"\\ud800\"", "1e999", &format!("{}{}", "[".repeat(200), "]".repeat(200))] {
+            let outcome = Outcome::Finished { text: String::new(), json: result.to_owned() };
+            let text = json(outcome, &Journal::default());
+            let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert!(report["truncated"]["result"] == true && !text.contains(['\n', '\r']), "{text}");
+        }
     }
 
     #[test]

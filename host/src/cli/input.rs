@@ -78,18 +78,16 @@ impl InputArguments {
         };
         if let Some(path) = &self.script_arguments_file {
             let text = read("argument file", path, MAX_ARGUMENT_BYTES)?;
-            let Members(tagged) = serde_json::from_str::<Members<Tagged>>(&text)
-                .map_err(|cause| InputError::Arguments { origin: format!("in {}", path.display()), cause })?;
-            for (name, value) in tagged {
-                add(name, value.into())?;
+            let members =
+                tagged(&text).map_err(|cause| InputError::Arguments { origin: format!("in {}", path.display()), cause })?;
+            for (name, value) in members {
+                add(name, value)?;
             }
         }
         let plain = self.args_json.as_ref().map(|text| ("of --args-json".to_owned(), Ok(text.clone())));
         let from_environment = self.args_env.as_ref().map(|name| (format!("in {name}"), environment(name)));
         for (origin, text) in plain.into_iter().chain(from_environment) {
-            let Members(plain) =
-                serde_json::from_str::<Members<Value>>(&text?).map_err(|cause| InputError::Arguments { origin, cause })?;
-            for (name, value) in plain {
+            for (name, value) in self::plain(&text?).map_err(|cause| InputError::Arguments { origin, cause })? {
                 add(name, value)?;
             }
         }
@@ -98,6 +96,25 @@ impl InputArguments {
         }
         Ok(Value::Object(all).to_string())
     }
+}
+
+/// Variables as AWS Rex writes them in its argument files: `{"name": {"stringValue": "x"}, …}`. One that stands there twice is here twice.
+///
+/// # Errors
+///
+/// When the text is no such file.
+pub fn tagged(text: &str) -> serde_json::Result<Vec<(String, Value)>> {
+    let Members(members) = serde_json::from_str::<Members<Tagged>>(text)?;
+    Ok(members.into_iter().map(|(name, value)| (name, value.into())).collect())
+}
+
+/// Variables as a plain JSON object. One that stands there twice is here twice.
+///
+/// # Errors
+///
+/// When the text is no JSON object.
+pub fn plain(text: &str) -> serde_json::Result<Vec<(String, Value)>> {
+    serde_json::from_str(text).map(|Members(members)| members)
 }
 
 /// The members of an object as they stand there, so that one that stands twice is seen.

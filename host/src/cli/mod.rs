@@ -3,7 +3,7 @@
 mod arguments;
 mod audit;
 mod check;
-mod input;
+pub mod input;
 mod run;
 mod show;
 mod ssm;

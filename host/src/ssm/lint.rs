@@ -140,8 +140,8 @@ pub fn lint(text: &str) -> Result<Vec<Finding>, DocumentError> {
         findings.add(&SCHEMA, "/schemaVersion", None, format!("the schema is {}", document.schema_version));
         return Ok(findings.0);
     }
-    let values: usize = document.parameters.values().filter_map(largest).sum();
-    if text.len() + values > MAX_CONTENT {
+    let values = document.parameters.values().filter_map(largest).fold(0, usize::saturating_add);
+    if text.len().saturating_add(values) > MAX_CONTENT {
         let message = format!("the document has {} bytes, and the largest values have {values}", text.len());
         findings.add(&SIZE, "", None, message);
     }
@@ -411,6 +411,15 @@ mod tests {
     #[test]
     fn every_pattern_is_one() {
         assert!(patterns().into_iter().chain([&SPLICE, &STORE]).all(|pattern| pattern.is_some()));
+    }
+
+    #[test]
+    fn sizes_beyond_all_are_too_large() {
+        let parameter = format!(r#"{{"type": "String", "maxChars": {}, "allowedPattern": "^$"}}"#, usize::MAX);
+        for parameters in [format!(r#"{{"a": {parameter}}}"#), format!(r#"{{"a": {parameter}, "b": {parameter}}}"#)] {
+            let text = format!(r#"{{"schemaVersion": "2.2", "parameters": {parameters}, "mainSteps": []}}"#);
+            assert!(lint(&text).unwrap().iter().any(|finding| finding.id == SIZE.0), "{text}");
+        }
     }
 
     #[test]
