@@ -36,6 +36,9 @@ pub const CALL_BYTES: usize = 64 << 10;
 /// several forms.
 pub const MOST: usize = 32 << 20;
 
+/// Names of one object that are thought of. What is moved into itself would have names without end.
+const NAMES: usize = 32;
+
 /// What marks are made of: nothing that a fuzzer could have seen before.
 static MARK: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
 
@@ -76,7 +79,7 @@ pub struct World {
     /// What stands for each mark in what is told, and which files hold it.
     marks: Vec<Mark>,
     /// Paths that a permitted move made one.
-    moves: Vec<(String, String)>,
+    moves: BTreeSet<(String, String)>,
     /// What is in the tree.
     now: BTreeMap<String, Object>,
     /// Allowed decisions so far: action and canonical path.
@@ -166,7 +169,7 @@ impl World {
             seen: 0,
             full: plan.full,
             marks,
-            moves: Vec::new(),
+            moves: BTreeSet::new(),
             now: BTreeMap::new(),
             allowed: BTreeSet::new(),
             _base: base,
@@ -272,11 +275,8 @@ impl World {
         }
         // Whatever was read may be in whatever was written.
         for index in 0..self.marks.len() {
-            let moved = self.marks[index].holders.iter().any(|holder| !self.names(holder).is_subset(&self.marks[index].holders));
-            if moved || self.read(&self.marks[index].holders, &allowed) {
-                let mut names: BTreeSet<_> = self.marks[index].holders.iter().flat_map(|holder| self.names(holder)).collect();
-                names.extend(touched.iter().flat_map(|path| self.names(path)));
-                self.marks[index].holders.extend(names);
+            if self.read(&self.marks[index].holders, &allowed) {
+                self.marks[index].holders.extend(touched.iter().cloned());
             }
         }
     }
@@ -306,19 +306,19 @@ impl World {
     /// # Panics
     ///
     /// Where it is not.
-    pub fn verify(&self, code: u8, last: &Value) {
+    pub fn verify(&self, code: u8, last: &Value, report: &str) {
         // Nothing began for a script that is empty, or a record that could not.
-        let Ok(record) = fs::read(&self.record) else { return assert!([5, 7].contains(&code), "{code}") };
+        let Ok(record) = fs::read(&self.record) else { return assert!([5, 7].contains(&code), "{report}") };
         let expected = last.as_str().and_then(|digits| audit::Link::parse(digits.as_bytes()));
         let verified = verify(&*record, expected.as_slice()).unwrap();
-        assert_eq!(verified.is_sound(), code != 7, "{verified:?}");
-        assert!(self.full.is_some() || code != 7);
+        assert_eq!(verified.is_sound(), code != 7, "{verified:?} {report}");
+        assert!(self.full.is_some() || code != 7, "{report}");
     }
 
     fn read(&self, holders: &BTreeSet<String>, allowed: &BTreeSet<(String, String)>) -> bool {
         let readers = [action_text("read"), action_text("redacted_read")];
-        let names: BTreeSet<_> = holders.iter().flat_map(|holder| self.names(holder)).collect();
-        names.iter().any(|name| readers.iter().any(|reader| allowed.contains(&(reader.clone(), name.clone()))))
+        let read: BTreeSet<_> = allowed.iter().filter(|(action, _)| readers.contains(action)).map(|(_, path)| path).collect();
+        !read.is_empty() && holders.iter().any(|holder| self.names(holder).iter().any(|name| read.contains(name)))
     }
 
     /// All paths that lead to the same object, had every permitted move been made.
@@ -330,7 +330,7 @@ impl World {
             for (from, to) in both {
                 let below = name.strip_prefix(from.as_str()).filter(|below| below.is_empty() || below.starts_with('/'));
                 if let Some(below) = below
-                    && names.len() < 64
+                    && names.len() < NAMES
                     && names.insert(format!("{to}{below}"))
                 {
                     fresh.push(format!("{to}{below}"));
@@ -363,7 +363,7 @@ impl World {
             assert_eq!(line["decision"] == "allow", permitted && !guarded, "{line}\n{}", self.policy);
             if permitted && !guarded {
                 if let Some(destination) = line["destination"].as_str() {
-                    self.moves.push((id.clone(), destination.to_owned()));
+                    self.moves.insert((id.clone(), destination.to_owned()));
                 }
                 allowed.insert((action, id));
             }
