@@ -149,7 +149,7 @@ impl FileSystem {
     /// As the operating system says; something that came to be there meanwhile is an error too.
     pub fn create_file(&self, permit: Permit<Create, Vacancy>, permissions: u32) -> Result<Arc<Object>, Error> {
         let vacancy = permit.into_resource();
-        let [name] = vacancy.names.as_slice() else {
+        let [name] = vacancy.names() else {
             return Err(Error::Io(Errno::NOENT.into()));
         };
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | CAREFULLY;
@@ -172,7 +172,7 @@ impl FileSystem {
     /// As the operating system says; something that came to be there meanwhile is an error too.
     pub fn create_directory(&self, permit: Permit<Create, Vacancy>) -> Result<Arc<Object>, Error> {
         let vacancy = permit.into_resource();
-        let Some((name, above)) = vacancy.names.split_last() else {
+        let Some((name, above)) = vacancy.names().split_last() else {
             return Err(Error::Io(Errno::EXIST.into()));
         };
         let mut parent = Arc::clone(&vacancy.base);

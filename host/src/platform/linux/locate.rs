@@ -60,7 +60,9 @@ pub(super) struct Identity {
 pub struct Vacancy {
     pub(super) base: Arc<OwnedFd>,
     pub(super) descriptors: Arc<OwnedFd>,
-    pub(super) names: Vec<String>,
+    /// Of which the first `depth` lead here. All steps of a path share them: copies would be as many as its length squared.
+    names: Arc<[String]>,
+    depth: usize,
     base_path: String,
     path: String,
     kind: EntityType,
@@ -209,7 +211,7 @@ impl FileSystem {
     fn vacancy(&self, base: &Arc<OwnedFd>, rest: &str, errno: Errno) -> Result<Vacancy, Error> {
         let mut vacancy = self.vacancy_here(base, rest, errno)?;
         for _ in 0..MAX_LINKS {
-            let Some((name, below)) = vacancy.names.split_first() else { break };
+            let Some((name, below)) = vacancy.names().split_first() else { break };
             let Ok(link) = look(&vacancy.base, name, OFlags::NOFOLLOW) else { break };
             let Ok(target) = sys::readlinkat(&link, "", Vec::new()) else { break };
             if below.is_empty() && errno != Errno::NOENT {
@@ -246,17 +248,19 @@ impl FileSystem {
         };
         let base_path = self.path_of(&found)?;
         let names = relative.strip_prefix(known).unwrap_or(relative).split('/').filter(|name| !matches!(*name, "" | "."));
+        let names: Arc<[String]> = names.map(ToOwned::to_owned).collect();
         let mut vacancy = Vacancy {
             base: found,
             descriptors: Arc::clone(&self.descriptors),
-            names: names.map(ToOwned::to_owned).collect(),
+            depth: names.len(),
+            names,
             path: String::new(),
             base_path,
             kind: EntityType::File,
             cause: errno.into(),
             directory: rest.ends_with('/'),
         };
-        vacancy.path = vacancy.names.iter().fold(vacancy.base_path.clone(), |path, name| match name.as_str() {
+        vacancy.path = vacancy.names().iter().fold(vacancy.base_path.clone(), |path, name| match name.as_str() {
             ".." => parent(&path).to_owned(),
             name => join(&path, name),
         });
@@ -268,7 +272,8 @@ impl FileSystem {
         Vacancy {
             base: Arc::clone(&self.root),
             descriptors: Arc::clone(&self.descriptors),
-            names: Vec::new(),
+            names: Arc::default(),
+            depth: 0,
             base_path: parent(&path).to_owned(),
             path,
             kind: EntityType::File,
@@ -388,6 +393,11 @@ impl Vacancy {
         self
     }
 
+    /// The names below the base.
+    pub(super) fn names(&self) -> &[String] {
+        self.names.get(..self.depth).unwrap_or_default()
+    }
+
     /// Why there is nothing.
     #[must_use]
     pub fn cause(&self) -> &io::Error {
@@ -409,13 +419,13 @@ impl Vacancy {
     /// Whether nothing but the last name is missing.
     #[must_use]
     pub fn is_last_only(&self) -> bool {
-        self.names.len() == 1 && self.is_plainly_missing()
+        self.depth == 1 && self.is_plainly_missing()
     }
 
     /// Whether the names below the base could be made.
     #[must_use]
     pub fn is_plainly_missing(&self) -> bool {
-        self.cause.kind() == io::ErrorKind::NotFound && self.names.iter().all(|name| name != "..")
+        self.cause.kind() == io::ErrorKind::NotFound && self.names().iter().all(|name| name != "..")
     }
 
     /// This vacancy, and before it those of the directories above that are missing as well, from the top.
@@ -423,12 +433,13 @@ impl Vacancy {
     pub fn steps(self) -> Vec<Self> {
         let mut path = self.base_path.clone();
         let mut steps = Vec::new();
-        for (index, name) in self.names.iter().enumerate() {
+        for (index, name) in self.names().iter().enumerate() {
             path = join(&path, name);
             steps.push(Self {
                 base: Arc::clone(&self.base),
                 descriptors: Arc::clone(&self.descriptors),
-                names: self.names.iter().take(index + 1).cloned().collect(),
+                names: Arc::clone(&self.names),
+                depth: index + 1,
                 base_path: self.base_path.clone(),
                 path: path.clone(),
                 kind: self.kind,
@@ -456,5 +467,20 @@ pub(super) const fn kind(file_type: FileType) -> Kind {
         FileType::CharacterDevice => Kind::CharacterDevice,
         FileType::BlockDevice => Kind::BlockDevice,
         FileType::Unknown => Kind::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steps_of_a_path_share_its_names() {
+        let path = AbsolutePath::parse("/nothing-of-this-name/b/c").unwrap();
+        let Located::Missing(vacancy) = FileSystem::open().unwrap().locate(&path, Links::Keep).unwrap() else { panic!() };
+        let steps = vacancy.steps();
+        let paths: Vec<_> = steps.iter().map(|step| (step.path.as_str(), step.names().len())).collect();
+        assert_eq!(paths, [("/nothing-of-this-name", 1), ("/nothing-of-this-name/b", 2), ("/nothing-of-this-name/b/c", 3)]);
+        assert!(steps.iter().all(|step| Arc::ptr_eq(&step.names, &steps[0].names)));
     }
 }

@@ -294,7 +294,7 @@ pub(super) fn keep_rights(old: &sys::Stat, file: &File) -> Result<(), Error> {
 }
 
 fn only_name(vacancy: &Vacancy) -> Result<&str, Error> {
-    match vacancy.names.as_slice() {
+    match vacancy.names() {
         [name] => Ok(name),
         _ => Err(Error::Io(Errno::NOENT.into())),
     }
