@@ -116,11 +116,9 @@ impl World {
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
         let alone = crate::alone();
-        let memory = Path::new("/dev/shm");
-        let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         // The same for every world: a policy that was parsed once is of use again.
         let name = format!("rex-fuzz-{}", std::process::id());
-        let base = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir_in(place).unwrap();
+        let base = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir().unwrap();
         // Links can lead up some steps and are still in it.
         let root = base.path().canonicalize().unwrap().join("1/2/3/t");
         fs::create_dir_all(&root).unwrap();
