@@ -1,7 +1,7 @@
 //! What attacks leave behind in the process that they were made on. There is one test here, since others would count with it.
 
-use std::fs;
 use std::time::Duration;
+use std::{fs, mem};
 
 use rex_guests::{Ground, names, process, run, sandbox};
 use rex_runner::audit::Recording;
@@ -19,15 +19,20 @@ fn attacks_leave_nothing_behind() {
         rex_tests::eventually("the threads end", || process::threads() <= threads);
         (process::descriptors(), process::memory())
     };
-    attack_with_all(&ground);
-    ground.ordinary_scripts_run();
-    let (descriptors, memory) = held();
-    attack_with_all(&ground);
-    ground.ordinary_scripts_run();
-    let after = held();
-    assert_eq!(after.0, descriptors);
-    let growth = after.1.saturating_sub(memory);
-    assert!(growth < 16 << 20, "{growth} bytes more, in {} guests", names().count());
+    let round = || {
+        attack_with_all(&ground);
+        ground.ordinary_scripts_run();
+        held()
+    };
+    let (descriptors, mut memory) = round();
+    // What an allocator keeps for the next time grows for some rounds; what leaks grows in every one.
+    let settled = (0..6).any(|_| {
+        let (descriptors_now, memory_now) = round();
+        assert_eq!(descriptors_now, descriptors);
+        let growth = memory_now.saturating_sub(mem::replace(&mut memory, memory_now));
+        growth < 2 << 20
+    });
+    assert!(settled, "memory grows each time, to {memory} bytes, in {} guests", names().count());
     // The guests' memory is up to 256 MiB.
     let peak = process::peak_memory();
     assert!(peak < memory + (256 << 20) + ALLOWANCE, "{peak} bytes at the worst, {memory} in between");
