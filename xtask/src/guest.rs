@@ -1,33 +1,31 @@
-//! Rust → core WebAssembly → component without WASI → the same with the interpreter built already.
+//! Rust → core WebAssembly → the same with the interpreter built already → component without WASI.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, Store};
-use wasmtime_wizer::Wizer;
 use wit_component::ComponentEncoder;
 
-use crate::manifest;
+use crate::{manifest, snapshot};
 
 const TARGET: &str = "wasm32-wasip1";
 
 pub fn build(root: &Path, out: Option<&Path>) -> Result<()> {
-    let module = compile(root)?;
-    let component = encode(root, &module)?;
-    let snapshot = pollster::block_on(snapshot(&component))?;
+    let path = root.join("guest/adapter.wat");
+    let adapter = wat::parse_file(&path).with_context(|| path.display().to_string())?;
+    let module = snapshot::after("init", &compile(root)?, &adapter)?;
+    let component = encode(&module, &adapter)?;
     let path = out.map_or_else(|| root.join(manifest::ARTIFACT), Path::to_owned);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(&path, &snapshot).with_context(|| path.display().to_string())?;
+    fs::write(&path, &component).with_context(|| path.display().to_string())?;
     if out.is_none() {
         let version = Command::new("rustc").arg("--version").output().context("rustc --version")?;
         manifest::write(root, String::from_utf8_lossy(&version.stdout).trim().to_owned())?;
     }
-    println!("{}: {} bytes", path.display(), snapshot.len());
+    println!("{}: {} bytes", path.display(), component.len());
     Ok(())
 }
 
@@ -69,32 +67,11 @@ fn flags(root: &Path) -> Vec<String> {
     flags
 }
 
-fn encode(root: &Path, module: &[u8]) -> Result<Vec<u8>> {
-    let path = root.join("guest/adapter.wat");
-    let adapter = wat::parse_file(&path).with_context(|| path.display().to_string())?;
+fn encode(module: &[u8], adapter: &[u8]) -> Result<Vec<u8>> {
     ComponentEncoder::default()
         .validate(true)
         .module(module)?
-        .adapter("wasi_snapshot_preview1", &adapter)?
+        .adapter(snapshot::WASI, adapter)?
         .encode()
         .context("the module cannot be made a component of the world in wit/")
-}
-
-/// Calls the export `init` and keeps the memory as it is afterwards. It runs under a linker that traps on every import.
-async fn snapshot(component: &[u8]) -> Result<Vec<u8>> {
-    let mut config = Config::new();
-    // The image of a copy-on-write memory is a sealed memfd, and a kernel that is moving its pages at the moment refuses the seal.
-    config.memory_init_cow(false);
-    let engine = Engine::new(&config)?;
-    let mut store = Store::new(&engine, ());
-    let snapshot = Wizer::new()
-        .init_func("init")
-        .keep_init_func(true)
-        .run_component(&mut store, component, async |store, component: &Component| {
-            let mut linker = Linker::new(store.engine());
-            linker.define_unknown_imports_as_traps(component)?;
-            linker.instantiate_async(store, component).await
-        })
-        .await;
-    snapshot.map(|(component, _)| component).map_err(|error| anyhow::anyhow!("the interpreter cannot be built ahead of time: {error:#}"))
 }

@@ -2,6 +2,7 @@
 
 mod guest;
 mod manifest;
+mod snapshot;
 
 use std::path::PathBuf;
 
