@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use cedar_policy::{
-    ActionConstraint, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy as Statement, PolicyId, PolicySet,
+    ActionConstraint, Effect, Entities, Entity, EntityTypeName, EntityUid, Policy as Statement, PolicyId, PolicySet,
     ResourceConstraint,
 };
 
@@ -82,12 +82,13 @@ impl Candidates<'_> {
 
 impl Index {
     pub(super) fn new(set: &PolicySet, schema_actions: &Entities) -> Self {
-        let actions: HashMap<Action, Entity> = Action::ALL
+        let actions: HashMap<Action, Entity> = schema_actions
             .iter()
-            .filter_map(|action| {
-                let name = format!("{}::Action", action.namespace()).parse().ok()?;
-                let uid = EntityUid::from_type_name_and_id(name, EntityId::new(action.name()));
-                schema_actions.get(&uid).map(|entity| (*action, entity.clone()))
+            .filter_map(|entity| {
+                let uid = entity.uid();
+                let (namespace, name) = (uid.type_name().namespace(), uid.id().unescaped());
+                let action = Action::ALL.iter().find(|action| action.namespace() == namespace && action.name() == name)?;
+                Some((*action, entity.clone()))
             })
             .collect();
         let type_names: HashMap<_, _> =
@@ -104,7 +105,7 @@ impl Index {
         let members = Members::new(&index.actions, schema_actions);
         let mut anchors = HashMap::new();
         for statement in set.policies() {
-            if let Some(name) = statement.annotation("id") {
+            if let Some(name) = guard::annotation(statement, "id") {
                 index.names.insert(statement.id().clone(), name.to_owned());
             }
             let special = guard::names(statement);
