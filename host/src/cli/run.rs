@@ -1,5 +1,6 @@
 //! `rex-runner -s … -p …`
 
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -36,21 +37,20 @@ pub(super) fn prepare(input: &InputArguments, limits: Limits, audit: Recording) 
         false => Outcome::Invalid(error.to_string()),
     };
     let text = input.policy().map_err(rejected)?;
-    // Either takes some milliseconds. No script starts before both are there.
-    let policy = thread::Builder::new().name("policy".to_owned()).spawn({
-        let own = own_files(&audit.destination);
-        move || Policy::parse_guarding(&text, own)
-    });
+    // Either takes some milliseconds, the policy the most: this thread need not be woken for it. No script starts before both are there.
+    let runner = thread::Builder::new().name("sandbox".to_owned()).spawn(Runner::new);
     let script = input.script().map_err(rejected)?;
     let arguments = input.arguments().map_err(rejected)?;
-    let runner = Runner::new().map_err(|error| Outcome::HostFailed(error.to_string()));
-    let policy = policy
-        .map_err(|error| Outcome::HostFailed(error.to_string()))?
-        .join()
+    let policy = catch_unwind(|| Policy::parse_guarding(&text, own_files(&audit.destination)))
         .map_err(|_| Outcome::HostFailed("the policy could not be read; this is a fault of the host".to_owned()))?
         .map_err(|error| Outcome::Invalid(format!("the policy {} is not valid: {error}", input.policy_name())))?;
+    let runner = runner
+        .map_err(|error| Outcome::HostFailed(error.to_string()))?
+        .join()
+        .map_err(|_| Outcome::HostFailed("the sandbox could not be loaded; this is a fault of the host".to_owned()))?
+        .map_err(|error| Outcome::HostFailed(error.to_string()))?;
     Ok((
-        runner?,
+        runner,
         Job {
             script,
             arguments,
