@@ -161,6 +161,18 @@ fn a_flood_of_denials_stays_small() {
     stays_below(8, script, &["--max-memory", "8MiB"], &[0]);
 }
 
+/// Every directory that is missing is a step of its own, which is decided about.
+// Threat: T-RES-4
+#[test]
+fn a_path_of_two_thousand_directories_stays_small() {
+    let case = Case::new();
+    let path = format!("{}{}", case.dir("in"), "/a".repeat(1_990));
+    let (ran, peak) = measured(&case, &format!("mkdir([mkdir::parents], \"{path}\")"), &["--max-memory", "8MiB"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(std::path::Path::new(&path).is_dir());
+    assert!(peak <= 8 + 64, "{peak} MiB");
+}
+
 /// A class such as `\w` is seven hundred ranges of characters, and a pattern can name it again and again.
 #[test]
 fn a_long_pattern_stays_below_the_cap_and_64_mib() {

@@ -52,12 +52,3 @@ pub fn taken<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let result = work();
     (result, PEAK.load(Relaxed).saturating_sub(before))
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn what_is_freed_again_is_counted() {
-        let (length, bytes) = super::taken(|| std::hint::black_box(vec![1_u8; 1 << 24]).len());
-        assert!(length == 1 << 24 && bytes >= 1 << 24, "{bytes}");
-    }
-}

@@ -1,0 +1,7 @@
+//! What the count of bytes counts. There is one test here, since what others allocate would count with it.
+
+#[test]
+fn what_is_freed_again_is_counted() {
+    let (length, bytes) = rex_fuzz::memory::taken(|| std::hint::black_box(vec![1_u8; 1 << 24]).len());
+    assert!(length == 1 << 24 && bytes >= 1 << 24, "{bytes}");
+}
