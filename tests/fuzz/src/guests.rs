@@ -114,10 +114,13 @@ fn core_type(of: wasmparser::ValType) -> ValType {
 }
 
 /// Makes a guest, runs it in a world, and looks whether it did what it may.
-pub fn check(data: &[u8]) {
-    let mut data = Unstructured::new(data);
+pub fn check(input: &[u8]) {
+    let mut data = Unstructured::new(input);
     let Ok(plan) = Plan::arbitrary(&mut data) else { return };
     let mut world = World::new(&plan);
+    if world.is_known_to(input) {
+        return;
+    }
     let texts = texts(&world);
     let Ok(imports) = some_imports(&mut data) else { return };
     let by_smith = data.ratio(1, 4).unwrap_or(false);

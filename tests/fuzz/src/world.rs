@@ -279,6 +279,13 @@ impl World {
         }
     }
 
+    /// Whether an input has a mark in it. A fuzzer that looks at every comparison finds them out, and may be told what it said itself.
+    #[must_use]
+    pub fn is_known_to(&self, input: &[u8]) -> bool {
+        let has = |text: &str| input.windows(text.len()).any(|part| part == text.as_bytes());
+        self.marks.iter().any(|mark| has(&mark.text) || has(&mark.digest))
+    }
+
     /// Marks are told only if a file that holds them was read, and names if a directory was.
     fn told(&self, told: &str, allowed: &BTreeSet<(String, String)>) {
         for (index, mark) in self.marks.iter().enumerate() {
@@ -525,6 +532,13 @@ mod tests {
         let mut world = world();
         let mark = world.marks.last().unwrap().text.clone();
         world.judge(&mark);
+    }
+
+    #[test]
+    fn who_says_a_mark_knows_it() {
+        let world = world();
+        assert!(world.is_known_to(format!("a{}b", world.marks[0].text).as_bytes()));
+        assert!(!world.is_known_to(b"mark0") && !world.is_known_to(b""));
     }
 
     #[test]
