@@ -162,7 +162,6 @@ fn a_flood_of_denials_stays_small() {
 }
 
 /// Every directory that is missing is a step of its own, which is decided about.
-// Threat: T-RES-4
 #[test]
 fn a_path_of_many_directories_stays_small() {
     let case = Case::new();
