@@ -25,7 +25,7 @@ pub(super) struct Index {
     type_names: HashMap<EntityType, EntityTypeName>,
     /// The actions of the schema that was given; a statement can concern no other.
     actions: HashMap<Action, Entity>,
-    /// What the statements are called, where they have an `@id`. Cedar would parse the word anew for each look.
+    /// What the statements are called, where they have an `@id`.
     names: HashMap<PolicyId, String>,
     /// The special file systems that a statement names, where it names any.
     special: HashMap<PolicyId, Vec<&'static str>>,
