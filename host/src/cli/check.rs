@@ -1,16 +1,16 @@
 //! `rex-runner check -s … -p …`
 
 use super::arguments::CheckArguments;
-use super::run::prepare;
+use super::run::{Loading, prepare};
 use crate::audit::Recording;
 use crate::limits::Limits;
 use crate::report::Report;
 use crate::run::Control;
 
-pub(super) fn check(arguments: &CheckArguments) -> Report {
+pub(super) fn check(arguments: &CheckArguments, loading: Loading) -> Report {
     let limits = Limits::default();
     let output = limits.output;
-    match prepare(&arguments.input, limits, Recording::default()) {
+    match prepare(loading, &arguments.input, limits, Recording::default()) {
         Ok((runner, job)) => runner.check(job, Control::new()),
         Err(outcome) => Report::unstarted(outcome, output),
     }

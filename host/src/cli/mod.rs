@@ -21,6 +21,8 @@ use crate::report::Report;
 ///
 /// When the result cannot be shown. Whatever else happens is part of the result.
 pub fn main() -> anyhow::Result<u8> {
+    // The arguments nearly always are those of a run.
+    let loading = run::Loading::start();
     let arguments = match Arguments::command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         // Clap shows help on standard output with code 0, and mistakes on standard error with code 2.
@@ -31,8 +33,8 @@ pub fn main() -> anyhow::Result<u8> {
         }
     };
     let (report, style): (Report, _) = match arguments.command {
-        None => (run::run(&arguments.run), &arguments.run.show),
-        Some(Command::Check(ref check)) => (check::check(check), &check.show),
+        None => (run::run(&arguments.run, loading), &arguments.run.show),
+        Some(Command::Check(ref check)) => (check::check(check, loading), &check.show),
         Some(Command::Audit(ref command)) => return audit::audit(command),
         Some(Command::Ssm(ref command)) => return ssm::ssm(command),
     };

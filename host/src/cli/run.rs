@@ -1,27 +1,53 @@
 //! `rex-runner -s … -p …`
 
+use std::io;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use super::arguments::{InputArguments, RunArguments};
 use super::input::InputError;
 use crate::audit::{Destination, Origin, Recording};
 use crate::limits::Limits;
 use crate::platform;
-use crate::policy::Policy;
+use crate::policy::{Policy, schema};
 use crate::report::{Outcome, Report};
-use crate::run::{Control, Job, REDACTION_DICTIONARY, Runner};
+use crate::run::{Control, Job, REDACTION_DICTIONARY, Runner, RunnerError};
 
-pub(super) fn run(arguments: &RunArguments) -> Report {
+/// About what the policy takes of the heap, in bytes; the sandbox takes less.
+const HEAP: usize = 1 << 20;
+
+/// The sandbox, which a thread loads while arguments and policy are read: either takes some milliseconds.
+pub(super) struct Loading(io::Result<JoinHandle<Result<Runner, RunnerError>>>);
+
+impl Loading {
+    pub(super) fn start() -> Self {
+        platform::reserve_heap(HEAP);
+        Self(thread::Builder::new().name("sandbox".to_owned()).spawn(|| {
+            platform::reserve_heap(HEAP / 2);
+            schema::warm_up();
+            Runner::new()
+        }))
+    }
+
+    fn end(self) -> Result<Runner, Outcome> {
+        self.0
+            .map_err(|error| Outcome::HostFailed(error.to_string()))?
+            .join()
+            .map_err(|_| Outcome::HostFailed("the sandbox could not be loaded; this is a fault of the host".to_owned()))?
+            .map_err(|error| Outcome::HostFailed(error.to_string()))
+    }
+}
+
+pub(super) fn run(arguments: &RunArguments, loading: Loading) -> Report {
     platform::prepare_process();
     // Not before there is something to end: until then a signal ends the process, and so it does without a handler. The thread that waits
     // for signals is behind the wall as well.
     let control = Control::new().when_ready(|interrupter| drop(ctrlc::set_handler(move || interrupter.interrupt())));
     let limits = arguments.limits.limits();
     let output = limits.output;
-    match prepare(&arguments.input, limits, arguments.recording()) {
+    match prepare(loading, &arguments.input, limits, arguments.recording()) {
         Ok((runner, job)) => {
             let job = Job { redaction_dictionary: arguments.redaction_dictionary.clone(), harden: !arguments.no_harden, ..job };
             runner.run(job, control)
@@ -30,27 +56,25 @@ pub(super) fn run(arguments: &RunArguments) -> Report {
     }
 }
 
-/// Reads and checks all input, and loads the sandbox at the same time.
-pub(super) fn prepare(input: &InputArguments, limits: Limits, audit: Recording) -> Result<(Runner, Job), Outcome> {
+/// Reads and checks all input. No script starts before the sandbox is there too.
+pub(super) fn prepare(
+    loading: Loading,
+    input: &InputArguments,
+    limits: Limits,
+    audit: Recording,
+) -> Result<(Runner, Job), Outcome> {
     let rejected = |error: InputError| match error.is_excess() {
         true => Outcome::Limit(error.to_string()),
         false => Outcome::Invalid(error.to_string()),
     };
     let text = input.policy().map_err(rejected)?;
-    // Either takes some milliseconds, the policy the most: this thread need not be woken for it. No script starts before both are there.
-    let runner = thread::Builder::new().name("sandbox".to_owned()).spawn(Runner::new);
     let script = input.script().map_err(rejected)?;
     let arguments = input.arguments().map_err(rejected)?;
     let policy = catch_unwind(|| Policy::parse_guarding(&text, own_files(&audit.destination)))
         .map_err(|_| Outcome::HostFailed("the policy could not be read; this is a fault of the host".to_owned()))?
         .map_err(|error| Outcome::Invalid(format!("the policy {} is not valid: {error}", input.policy_name())))?;
-    let runner = runner
-        .map_err(|error| Outcome::HostFailed(error.to_string()))?
-        .join()
-        .map_err(|_| Outcome::HostFailed("the sandbox could not be loaded; this is a fault of the host".to_owned()))?
-        .map_err(|error| Outcome::HostFailed(error.to_string()))?;
     Ok((
-        runner,
+        loading.end()?,
         Job {
             script,
             arguments,

@@ -246,6 +246,7 @@ fn evaluation_error(index: &Index, error: &AuthorizationError) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::sync::LazyLock;
 
     use cedar_policy::{EntityTypeName, Schema};
     use proptest::prelude::*;
@@ -367,9 +368,9 @@ mod tests {
 
     /// What Cedar says of the whole policy, with every ancestor and every attribute.
     fn asked_plainly(policy: &str, principal: &str, request: Request<'_>) -> Option<bool> {
+        static SCHEMA: LazyLock<Schema> = LazyLock::new(|| schema::schema().unwrap());
         let type_name = |name: &str| name.parse::<EntityTypeName>().unwrap();
         let uid = |name: &str, id: &str| EntityUid::from_type_name_and_id(type_name(name), EntityId::new(id));
-        let schema: Schema = schema::schema().unwrap();
         let mut entities = Vec::new();
         let (mut kind, mut id) = (request.kind.name(), request.id.to_owned());
         loop {
@@ -382,11 +383,11 @@ mod tests {
             }
             (kind, id) = (EntityType::Dir.name(), above);
         }
-        let entities = Entities::from_entities(entities, Some(&schema)).unwrap();
+        let entities = Entities::from_entities(entities, Some(&SCHEMA)).unwrap();
         let action = uid(&format!("{}::Action", request.action.namespace()), request.action.name());
         let resource = uid(request.kind.name(), request.id);
         let question =
-            cedar_policy::Request::new(uid("User", principal), action, resource, Context::empty(), Some(&schema)).ok()?;
+            cedar_policy::Request::new(uid("User", principal), action, resource, Context::empty(), Some(&SCHEMA)).ok()?;
         let response = Authorizer::new().is_authorized(&question, &policy.parse().unwrap(), &entities);
         Some(response.decision() == Answer::Allow && response.diagnostics().errors().next().is_none())
     }
