@@ -11,24 +11,16 @@ use super::input::InputError;
 use crate::audit::{Destination, Origin, Recording};
 use crate::limits::Limits;
 use crate::platform;
-use crate::policy::{Policy, schema};
+use crate::policy::Policy;
 use crate::report::{Outcome, Report};
 use crate::run::{Control, Job, REDACTION_DICTIONARY, Runner, RunnerError};
-
-/// About what the policy takes of the heap, in bytes; the sandbox takes less.
-const HEAP: usize = 1 << 20;
 
 /// The sandbox, which a thread loads while arguments and policy are read: either takes some milliseconds.
 pub(super) struct Loading(io::Result<JoinHandle<Result<Runner, RunnerError>>>);
 
 impl Loading {
     pub(super) fn start() -> Self {
-        platform::reserve_heap(HEAP);
-        Self(thread::Builder::new().name("sandbox".to_owned()).spawn(|| {
-            platform::reserve_heap(HEAP / 2);
-            schema::warm_up();
-            Runner::new()
-        }))
+        Self(thread::Builder::new().name("sandbox".to_owned()).spawn(Runner::new))
     }
 
     fn end(self) -> Result<Runner, Outcome> {

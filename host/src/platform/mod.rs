@@ -22,13 +22,6 @@ pub use system::{
 
 use crate::limits::Stop;
 
-/// Has the allocator get this much of the kernel at once, for the calling thread to use later. By itself glibc's gets a thread a page at a
-/// time, each by a system call at which the page faults of all threads wait: a tenth of the time that a short run takes.
-pub fn reserve_heap(bytes: usize) {
-    // What was in use once is kept: glibc takes it for a sign that such blocks are usual.
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(bytes)));
-}
-
 /// The extended attribute that holds a file's SELinux label.
 pub const SELINUX: &str = "security.selinux";
 

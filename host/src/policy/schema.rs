@@ -23,11 +23,6 @@ pub fn schema() -> Result<Schema, Box<SchemaError>> {
     Schema::from_json_str(JSON).map_err(Box::new)
 }
 
-/// Has Cedar make what it makes once in a process, parsers of names and extension types, so that a thread which needs them finds them.
-pub fn warm_up() {
-    let _ = part_for(&PolicySet::new());
-}
-
 /// Reads as much of the schema as the scopes of these statements can match: the actions that they name, or that are in a group that they
 /// name, and the entity types beside them. Cedar takes most of its time for the rest.
 ///
