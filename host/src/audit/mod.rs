@@ -186,6 +186,9 @@ enum Line<'l> {
         /// The last line of the file before this one; nothing where that is not known, null where there was none.
         #[serde(skip_serializing_if = "Option::is_none")]
         after: Option<Option<Link>>,
+        /// Whether a line was cut off behind that one, so that this one begins with a line end.
+        #[serde(skip_serializing_if = "is_false")]
+        torn: bool,
     },
     Decision {
         decision: &'static str,
@@ -216,6 +219,11 @@ struct Described<'l> {
     #[serde(rename = "type")]
     kind: &'static str,
     id: &'l str,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 fn as_text<T: std::fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
@@ -266,6 +274,7 @@ impl Audit {
             principal,
             origin: &writer.subject.origin,
             after: tail.map(|tail| tail.link),
+            torn,
         })?;
         Ok(Self(Some(Arc::new(writer))))
     }

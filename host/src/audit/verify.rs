@@ -124,8 +124,7 @@ struct Verifier {
     /// Runs that have begun and not ended.
     open: HashMap<String, Run>,
     recent: Recent,
-    /// The line before, where it is empty. A run that took the line before its own for torn begins with one: that line may have been on its
-    /// way just then.
+    /// The line before, where it is empty. A run begins with one when it found a line cut off that was only on its way just then.
     blank: Option<u64>,
     /// Those that were not met yet.
     expected: HashSet<Link>,
@@ -185,6 +184,8 @@ struct Line {
     event: Event,
     #[serde(default, deserialize_with = "present")]
     after: Option<Option<Link>>,
+    #[serde(default)]
+    torn: bool,
 }
 
 #[derive(Deserialize)]
@@ -215,8 +216,8 @@ impl Verifier {
             Some(Sealed { nested: true, .. }) => serde_json::from_slice(text).map(|Nested { unmapped }| unmapped),
             _ => serde_json::from_slice::<Line>(text),
         };
-        let begins = parsed.as_ref().is_ok_and(|line| line.event == Event::RunStarted);
-        if let Some(blank) = blank.filter(|_| !begins) {
+        let expects_blank = parsed.as_ref().is_ok_and(|line| line.torn);
+        if let Some(blank) = blank.filter(|_| !expects_blank) {
             self.foreign(blank);
         }
         match (sealed, parsed) {
@@ -380,9 +381,7 @@ mod tests {
         assert_eq!(with(&|lines| lines.swap(2, 4)), [(Missing, Some(3)), (Misplaced, Some(5))]);
         assert_eq!(with(&|lines| lines.insert(4, lines[3].clone())), [(Misplaced, Some(5))]);
         assert_eq!(with(&|lines| lines.insert(4, b"\n".to_vec())), [(Foreign, Some(5))]);
-        // Only before a run's first line it may stand, see `Verifier::blank`.
-        assert_eq!(with(&|lines| lines.insert(7, b"\n".to_vec())), []);
-        assert_eq!(with(&|lines| lines.insert(7, b"\n\n".to_vec())), [(Foreign, Some(8))]);
+        assert_eq!(with(&|lines| lines.insert(7, b"\n".to_vec())), [(Foreign, Some(8))]);
         assert_eq!(with(&|lines| lines.push(b"\n".to_vec())), [(Foreign, Some(11))]);
         assert_eq!(with(&|lines| lines.truncate(9)), [(CutShort, Some(9))]);
         assert_eq!(with(&|lines| lines[9].truncate(60)), [(Torn, Some(10)), (CutShort, Some(9))]);
@@ -391,6 +390,25 @@ mod tests {
         // The same whole run twice.
         let again = lines[7..].to_vec();
         assert_eq!(with(&|lines| lines.extend(again.clone())), [(Misplaced, Some(11))]);
+    }
+
+    /// A run begins with an empty line where it finds a line cut off; the rest of that line may have been on its way.
+    #[test]
+    fn an_empty_line_stands_where_a_run_says_that_it_wrote_one() {
+        for format in [Format::Rex, Format::Ocsf] {
+            let (before, _) = record(&[0, 0], format);
+            let half = [&before[0], &before[1][..40]].concat();
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("record");
+            std::fs::write(&path, &half).unwrap();
+            let recording = Recording { destination: Destination::File(path.clone()), format, ..Recording::default() };
+            let audit = Audit::start(&recording, "run".to_owned(), "root", &Digests::default()).unwrap();
+            audit.ended("finished", 0).unwrap();
+            let behind = std::fs::read(&path).unwrap().split_off(half.len());
+            assert_eq!(kinds(&[before.concat(), behind.clone()]), []);
+            assert_eq!(kinds(&[before.concat(), b"\n".to_vec(), behind.clone()]), [(Kind::Foreign, Some(3))]);
+            assert_eq!(kinds(&[half, behind]), [(Kind::Torn, Some(2)), (Kind::CutShort, Some(1))]);
+        }
     }
 
     /// What the chain of a run cannot tell, its last hash can: the end of the file, and a record that was made anew.
