@@ -1,6 +1,7 @@
 //! Unpacking archives. They come from anywhere, and may name anything.
 
-use std::io::{self, Read, Seek as _, SeekFrom};
+use std::cell::Cell;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use flate2::read::MultiGzDecoder;
 use tar::EntryType;
@@ -16,6 +17,12 @@ use crate::sandbox::bindings::rex::host::types::ErrorKind;
 
 /// Bytes that one archive may hold unpacked.
 const MAX_UNPACKED: u64 = 4 << 30;
+/// Bytes that an archive may have between the contents of two entries: what it tells of the next, all of which is held in memory.
+const MAX_TOLD: u64 = 1 << 20;
+/// The same of an archive that tells of all its entries in one place.
+const MAX_DIRECTORY: u64 = 4 << 20;
+/// Bytes of an entry's name: those of the longest path that can be opened.
+const MAX_NAME: usize = 4096;
 /// What a gzip file begins with.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// What a zip file begins with, be it empty.
@@ -54,17 +61,9 @@ pub(super) fn extract(
 ) -> Answer<Vec<String>> {
     let mut reader = text::open(state, permit)?;
     let mut left_out = Vec::new();
-    let (mut count, mut unpacked, mut told) = (0_usize, 0_u64, 0_usize);
+    let (mut asked_for, mut made, mut told) = (Tally::default(), Tally::default(), 0_usize);
     each(state, permit, &mut reader, &mut |state, item, _| {
-        count += 1;
-        unpacked = unpacked.saturating_add(item.size);
-        if count > MAX_ENTRIES || unpacked > MAX_UNPACKED {
-            let message = format!(
-                "{:?}: an archive may have {MAX_ENTRIES} entries of {MAX_UNPACKED} bytes together, and this one has more",
-                permit.asked.as_str()
-            );
-            return Err(state.excess(ErrorKind::InvalidArguments, message));
-        }
+        asked_for.add(state, permit, item)?;
         let names = names(&item.name)?;
         if item.what == What::Other {
             told += item.name.len() + PART_OVERHEAD;
@@ -79,6 +78,8 @@ pub(super) fn extract(
         permit_item(state, item, &path, &shown, options)
     })?;
     each(state, permit, &mut reader, &mut |state, item, content| {
+        // It may be another archive by now.
+        made.add(state, permit, item)?;
         let names = names(&item.name)?;
         match item.what {
             What::Other => Ok(()),
@@ -91,6 +92,28 @@ pub(super) fn extract(
         }
     })?;
     Ok(left_out)
+}
+
+/// What there was of an archive so far.
+#[derive(Default)]
+struct Tally {
+    entries: usize,
+    unpacked: u64,
+}
+
+impl Tally {
+    fn add(&mut self, state: &State, permit: &ReadPermit, item: &Item) -> Answer<()> {
+        self.entries += 1;
+        self.unpacked = self.unpacked.saturating_add(item.size);
+        if self.entries <= MAX_ENTRIES && self.unpacked <= MAX_UNPACKED {
+            return Ok(());
+        }
+        let message = format!(
+            "{:?}: an archive may have {MAX_ENTRIES} entries of {MAX_UNPACKED} bytes together, and this one has more",
+            permit.asked.as_str()
+        );
+        Err(state.excess(ErrorKind::InvalidArguments, message))
+    }
 }
 
 /// Asks for everything that making an entry takes, but without what is there yet: no name of the archive is looked up for it.
@@ -144,7 +167,8 @@ fn make_file(
     let mode = if options.contains(ExtractFlags::PERMISSIONS) { item.mode.unwrap_or(FILE_MODE) } else { FILE_MODE };
     let modified = item.modified.filter(|_| options.contains(ExtractFlags::TIMESTAMPS));
     // The archive has told its size, and gets no more room than that.
-    let mut content = content.take(item.size);
+    let left = Cell::new(item.size);
+    let mut content = Allowed { inner: content, left: &left, what: "the content of an entry" };
     let failed = |error| about(asked.path, error);
     let object = match located {
         Located::Found(object) if object.kind() == Kind::File => {
@@ -182,6 +206,10 @@ fn beneath(into: &Object, located: &Located, path: &AbsolutePath) -> Answer<()> 
 fn names(path: &str) -> Answer<Vec<Name>> {
     let refused =
         || Failure::of(ErrorKind::InvalidPath, format!("the archive has an entry {path:?}, whose name leads out of it"));
+    if path.len() > MAX_NAME {
+        let message = format!("the archive has an entry whose name is longer than {MAX_NAME} bytes");
+        return Err(Failure::of(ErrorKind::InvalidPath, message));
+    }
     if path.starts_with('/') || path.contains('\\') {
         return Err(refused());
     }
@@ -209,9 +237,13 @@ fn each(state: &mut State, permit: &ReadPermit, reader: &mut Reader, visit: &mut
 
 fn each_of_tar(state: &mut State, permit: &ReadPermit, reader: impl Read, visit: &mut Visit<'_>) -> Answer<()> {
     let broken = |error: io::Error| text::failed(&permit.asked, error);
-    let mut archive = tar::Archive::new(reader);
+    let left = Cell::new(MAX_TOLD);
+    let mut archive = tar::Archive::new(Allowed { inner: reader, left: &left, what: TOLD });
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
+        // A sparse file takes less room in the archive than it has.
+        let stored = if entry.header().entry_type().is_gnu_sparse() { entry.header().entry_size() } else { Ok(entry.size()) };
+        left.set(stored.map_err(broken)?.saturating_add(MAX_TOLD));
         let name = String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| unnameable(permit))?;
         let header = entry.header();
         let what = match header.entry_type() {
@@ -239,7 +271,10 @@ fn each_of_zip(state: &mut State, permit: &ReadPermit, reader: &mut Reader, visi
     let broken = |error: zip::result::ZipError| {
         text::failed(&permit.asked, io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))
     };
-    let mut archive = zip::ZipArchive::new(io::BufReader::new(reader)).map_err(broken)?;
+    let left = Cell::new(MAX_DIRECTORY);
+    let mut archive =
+        zip::ZipArchive::new(io::BufReader::new(Allowed { inner: reader, left: &left, what: TOLD })).map_err(broken)?;
+    left.set(u64::MAX);
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(broken)?;
         let name = entry.name().map_err(broken)?.into_owned();
@@ -265,6 +300,39 @@ fn each_of_zip(state: &mut State, permit: &ReadPermit, reader: &mut Reader, visi
         visit(state, &item, &mut entry)?;
     }
     Ok(())
+}
+
+/// What an archive has besides the contents.
+const TOLD: &str = "what it tells of its entries";
+
+/// Reads no more than is left, and fails where there is more.
+struct Allowed<'l, R> {
+    inner: R,
+    left: &'l Cell<u64>,
+    what: &'static str,
+}
+
+impl<R: Read> Read for Allowed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.get();
+        // One byte more tells whether there is more.
+        let most = usize::try_from(left).map_or(buffer.len(), |left| buffer.len().min(left.saturating_add(1)));
+        let read = self.inner.read(buffer.get_mut(..most).unwrap_or_default())?;
+        match left.checked_sub(read as u64) {
+            Some(left) => self.left.set(left),
+            None => {
+                let message = format!("{} takes more room than it may, or than the archive says", self.what);
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Allowed<'_, R> {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(position)
+    }
 }
 
 fn unnameable(permit: &ReadPermit) -> Failure {

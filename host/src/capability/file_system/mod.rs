@@ -121,10 +121,7 @@ impl State {
     /// What is told of a thing that is not there: that it is not, to those who may open it, and to others what they would be told if it were.
     fn absent(&mut self, asked: Asked<'_>, vacancy: Vacancy) -> Failure {
         match self.gate.permit::<Open, _>(asked, vacancy) {
-            Ok(permit) => {
-                let cause = permit.resource().cause();
-                Failure::of(super::kind_of(cause), format!("{}: {cause}", asked.path.escape_debug()))
-            }
+            Ok(permit) => unreachable(asked.path, permit.resource()),
             Err(refusal) => refusal.into(),
         }
     }
@@ -133,8 +130,7 @@ impl State {
     fn make_dirs(&mut self, asked: Asked<'_>, vacancy: Vacancy, parents: bool) -> Answer<Arc<Object>> {
         if !vacancy.is_plainly_missing() || (!parents && !vacancy.is_last_only()) {
             let permit = self.gate.permit::<Create, _>(asked, vacancy)?;
-            let cause = permit.resource().cause();
-            return Err(Failure::of(super::kind_of(cause), format!("{}: {cause}", asked.path.escape_debug())));
+            return Err(unreachable(asked.path, permit.resource()));
         }
         let permits =
             vacancy.steps().into_iter().map(|step| self.gate.permit::<Create, _>(asked, step)).collect::<Result<Vec<_>, _>>()?;
@@ -160,11 +156,21 @@ impl State {
         Ok((File, object))
     }
 
-    /// An open file, for what is done through its handle.
+    /// An open file, for what is done through its handle. It may have been moved: the policy is asked about where it is.
     fn open_handle(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
         self.called()?;
         let file = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?;
-        Ok((file.asked.clone(), Arc::clone(file.permit.resource())))
+        let object = self.files.find_again(file.permit.resource()).map_err(|error| about(file.asked.as_str(), error))?;
+        Ok((file.asked.clone(), object))
+    }
+
+    /// The same of a directory.
+    fn open_dir_handle(&mut self, handle: &Resource<DirHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
+        self.called()?;
+        let directory = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?;
+        let object =
+            self.files.find_again(directory.permit.resource()).map_err(|error| about(directory.asked.as_str(), error))?;
+        Ok((directory.asked.clone(), object))
     }
 
     /// An open file that was opened for writing.
@@ -224,6 +230,15 @@ impl State {
         Ok(listing)
     }
 
+    /// An entry of a directory that goes as a whole. Nothing is only where nothing is: what cannot be looked at would go unasked.
+    fn child(&self, directory: &Object, name: &Name, path: &str) -> Answer<Option<Arc<Object>>> {
+        match self.files.locate_in(directory, name, Links::Keep).map_err(|error| about(path, error))? {
+            Located::Found(child) => Ok(Some(child)),
+            Located::Missing(vacancy) if vacancy.is_plainly_missing() => Ok(None),
+            Located::Missing(vacancy) => Err(unreachable(path, &vacancy)),
+        }
+    }
+
     /// Asks for everything below a directory, deepest first, and collects the permits.
     fn permit_tree(
         &mut self,
@@ -248,8 +263,7 @@ impl State {
             }
             let name = Name::parse(&entry.name)?;
             let path = path.join(&name)?;
-            let located = self.files.locate_in(&object, &name, Links::Keep).map_err(|error| about(path.as_str(), error))?;
-            let Located::Found(child) = located else { continue };
+            let Some(child) = self.child(&object, &name, path.as_str())? else { continue };
             let asked = Asked { kind: if child.kind() == Kind::Directory { Dir } else { File }, path: path.as_str() };
             if child.kind() == Kind::Directory {
                 let child = self.gate.permit::<Open, _>(asked, Arc::clone(&child))?.into_resource();
@@ -290,15 +304,12 @@ impl Host for State {
         self.called()?;
         let path = AbsolutePath::parse(&path)?;
         let asked = Asked { kind: Dir, path: path.as_str() };
-        let above = Asked { kind: Dir, path: parent(path.as_str()) };
-        match self.locate(&path, if parents { Links::Follow } else { Links::Keep })? {
-            Located::Missing(vacancy) => {
-                self.permit_parent_path(vacancy.base_path(), above)?;
-                self.make_dirs(asked, vacancy.as_kind(Dir), parents).map(|_| ())
-            }
-            // The questions are the same as where there is nothing, or a denial would tell.
+        let located = self.locate(&path, if parents { Links::Follow } else { Links::Keep })?;
+        // The questions are the same whatever is there, or a denial would tell.
+        self.permit_parent(&path, &located)?;
+        match located {
+            Located::Missing(vacancy) => self.make_dirs(asked, vacancy.as_kind(Dir), parents).map(|_| ()),
             Located::Found(object) => {
-                self.permit_parent_path(parent(object.path()), above)?;
                 let permit = self.gate.permit::<Create, _>(asked, object)?;
                 match permit.resource().kind() {
                     Kind::Directory if parents => Ok(()),
@@ -413,9 +424,7 @@ impl HostDir for State {
     }
 
     fn entries(&mut self, handle: Resource<DirHandle>) -> Answer<wit::Listing> {
-        self.called()?;
-        let directory = self.table.get(&handle).map_err(|error| Failure::Fatal(error.into()))?;
-        let (object, asked) = (Arc::clone(directory.permit.resource()), directory.asked.clone());
+        let (asked, object) = self.open_dir_handle(&handle)?;
         let listing = self.list(object, asked.as_str())?;
         let mut names = String::new();
         for entry in &listing.entries {
@@ -435,11 +444,9 @@ impl HostDir for State {
 impl State {
     /// Finds an entry of an open directory.
     fn entry(&mut self, handle: &Resource<DirHandle>, name: &str, follow: bool) -> Answer<(AbsolutePath, Located)> {
-        self.called()?;
+        let (asked, object) = self.open_dir_handle(handle)?;
         let name = Name::parse(name)?;
-        let directory = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?;
-        let object = Arc::clone(directory.permit.resource());
-        let path = directory.asked.join(&name)?;
+        let path = asked.join(&name)?;
         let located = self.files.locate_in(&object, &name, links(follow)).map_err(|error| about(path.as_str(), error))?;
         Ok((path, located))
     }
@@ -586,8 +593,7 @@ impl HostFile for State {
 
     fn extract(&mut self, handle: Resource<FileHandle>, into: Resource<DirHandle>, options: ExtractFlags) -> Answer<Vec<String>> {
         let permit = self.readable(&handle)?;
-        let directory = self.table.get(&into).map_err(|error| Failure::Fatal(error.into()))?;
-        let (object, asked) = (Arc::clone(directory.permit.resource()), directory.asked.clone());
+        let (asked, object) = self.open_dir_handle(&into)?;
         archive::extract(self, &permit, &object, &asked, options)
     }
 
@@ -613,6 +619,12 @@ impl HostFile for State {
 
 const fn links(follow: bool) -> Links {
     if follow { Links::Follow } else { Links::Keep }
+}
+
+/// Why something cannot be reached, for those who may know.
+fn unreachable(asked: &str, vacancy: &Vacancy) -> Failure {
+    let cause = vacancy.cause();
+    Failure::of(super::kind_of(cause), format!("{}: {cause}", asked.escape_debug()))
 }
 
 fn wrong_type(path: &AbsolutePath, wanted: &str, found: Kind) -> Failure {

@@ -140,8 +140,7 @@ impl State {
             }
             let name = Name::parse(&entry.name)?;
             let (from, to) = (format!("{from}/{}", entry.name), format!("{to}/{}", entry.name));
-            let located = self.files.locate_in(&directory, &name, Links::Keep).map_err(|error| about(&from, error))?;
-            let Located::Found(child) = located else { continue };
+            let Some(child) = self.child(&directory, &name, &from)? else { continue };
             let kind = child.describe().0;
             let asked = Asked { kind, path: &from };
             let _ = self.gate.permit::<Move, _>(asked, With(Arc::clone(&child), Facts::Destination(to.clone())))?;
@@ -221,7 +220,6 @@ impl State {
             return Ok(vacancy);
         }
         let permit = self.gate.permit::<Create, _>(asked, vacancy)?;
-        let cause = permit.resource().cause();
-        Err(Failure::of(crate::capability::kind_of(cause), format!("{}: {cause}", parent(asked.path).escape_debug())))
+        Err(super::unreachable(parent(asked.path), permit.resource()))
     }
 }

@@ -83,12 +83,14 @@ impl Object {
         if object.kind() != Kind::File {
             return Self::overwrite(permit, content, clock).map(|()| Arc::clone(object));
         }
-        Self::exchange(permit, clock, |file| write_all(file, content, clock))
+        Self::exchange(permit, None, clock, |file| write_all(file, content, clock))
     }
 
-    /// Has a new file filled and puts it in the place of an old one.
+    /// Has a new file filled and puts it in the place of an old one. It gets the rights of that one, or of another, and not before it is
+    /// whole: they may let others read it.
     pub(super) fn exchange(
         permit: &Permit<Write, Arc<Self>>,
+        like: Option<&sys::Stat>,
         clock: &RunClock,
         content: impl FnOnce(&mut File) -> Result<(), Error>,
     ) -> Result<Arc<Self>, Error> {
@@ -98,11 +100,10 @@ impl Object {
         let place = object.confirm()?;
         let old = sys::fstat(&object.handle).map_err(io::Error::from)?;
         let prepare = |file: &mut File| {
-            keep_rights(&old, file)?;
-            content(file)
+            content(file)?;
+            keep_rights(like.unwrap_or(&old), file)
         };
-        fill(&place.parent, PRIVATE, Haste::Durable, prepare, |name, file| {
-            clock.check()?;
+        fill(&place.parent, PRIVATE, Haste::Durable, clock, prepare, |name, file| {
             object.confirm()?;
             sys::renameat(&place.parent, name, &place.parent, &place.name).map_err(io::Error::from)?;
             object.successor(file)

@@ -30,7 +30,7 @@ pub struct FileSystem {
     pub(super) descriptors: Arc<OwnedFd>,
 }
 
-/// An object that was found, under the path that it really has.
+/// An object that was found, under the path that it really had then.
 #[derive(Debug)]
 pub struct Object {
     pub(super) handle: Arc<OwnedFd>,
@@ -129,6 +129,26 @@ impl FileSystem {
         match self.walk(Arc::clone(&directory.handle), name.as_str().to_owned(), links) {
             Err(Error::Io(error)) => Ok(Located::Missing(self.unnameable(join(directory.path(), name.as_str()), error))),
             located => located,
+        }
+    }
+
+    /// The same object under the path that it has by now: it, or a directory that it is in, may have been moved since it was found. What has no
+    /// name any more keeps its last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exchanged`] when the path that it has by now cannot be told.
+    pub fn find_again(&self, object: &Arc<Object>) -> Result<Arc<Object>, Error> {
+        let path = match path_of(&self.descriptors, &object.handle) {
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(Arc::clone(object)),
+            path => path?,
+        };
+        if path == object.path {
+            return Ok(Arc::clone(object));
+        }
+        match self.walk(Arc::clone(&self.root), path.trim_start_matches('/').to_owned(), Links::Keep)? {
+            Located::Found(found) if found.identity == object.identity => Ok(found),
+            _ => Err(Error::Exchanged),
         }
     }
 
@@ -402,12 +422,6 @@ impl Vacancy {
     #[must_use]
     pub fn cause(&self) -> &io::Error {
         &self.cause
-    }
-
-    /// The path down to which there are directories.
-    #[must_use]
-    pub fn base_path(&self) -> &str {
-        &self.base_path
     }
 
     /// Whether a file could be made here: nothing but its name is missing.

@@ -53,7 +53,7 @@ impl FileSystem {
             copy_content(source, file, clock)?;
             if preserve { keep(&old, file) } else { Ok(()) }
         };
-        fill(&vacancy.base, mode, Haste::Quick, content, |temporary, _| {
+        fill(&vacancy.base, mode, Haste::Quick, clock, content, |temporary, _| {
             sys::renameat_with(&vacancy.base, temporary, &vacancy.base, name, RenameFlags::NOREPLACE)
                 .map_err(|errno| Error::Io(errno.into()))
         })
@@ -76,14 +76,13 @@ impl FileSystem {
         let name = only_name(&vacancy)?;
         let fill_in = |file: &mut File| {
             io::copy(content, file)?;
-            clock.check()?;
             if let Some(seconds) = modified {
                 let time = sys::Timespec { tv_sec: seconds, tv_nsec: 0 };
                 sys::futimens(&*file, &Timestamps { last_access: time, last_modification: time }).map_err(io::Error::from)?;
             }
             Ok(())
         };
-        fill(&vacancy.base, Mode::from_raw_mode(permissions), Haste::Quick, fill_in, |temporary, file| {
+        fill(&vacancy.base, Mode::from_raw_mode(permissions), Haste::Quick, clock, fill_in, |temporary, file| {
             sys::renameat_with(&vacancy.base, temporary, &vacancy.base, name, RenameFlags::NOREPLACE).map_err(io::Error::from)?;
             self.made(file, &vacancy, name)
         })
@@ -165,7 +164,7 @@ impl Object {
     ///
     /// As [`Self::replace`], or as the stream says.
     pub fn replace_with(permit: &Permit<Write, Arc<Self>>, content: &mut dyn Read, clock: &RunClock) -> Result<Arc<Self>, Error> {
-        Self::exchange(permit, clock, |file| io::copy(content, file).map(|_| ()).map_err(Error::Io))
+        Self::exchange(permit, None, clock, |file| io::copy(content, file).map(|_| ()).map_err(Error::Io))
     }
 
     /// Puts a copy of a file in the place of another, all or nothing. The permissions and the owner are those of the file that was there,
@@ -183,9 +182,10 @@ impl Object {
         if source.resource().identity == target.resource().identity {
             return Err(Error::Io(io::Error::new(io::ErrorKind::InvalidInput, "the two are one and the same file")));
         }
-        Self::exchange(target, clock, |file| {
+        let kept = if preserve { Some(sys::fstat(&source.resource().handle).map_err(io::Error::from)?) } else { None };
+        Self::exchange(target, kept.as_ref(), clock, |file| {
             copy_content(source, file, clock)?;
-            if preserve { keep(&sys::fstat(&source.resource().handle).map_err(io::Error::from)?, file) } else { Ok(()) }
+            kept.as_ref().map_or(Ok(()), |old| keep_times(old, file))
         })
     }
 }
@@ -206,7 +206,7 @@ fn across(object: &Arc<Object>, from: &Place, target: &Destination, clock: &RunC
         copy_all(&mut Reader { file: source, clock: clock.clone(), size }, file, clock)?;
         keep(&old, file)
     };
-    fill(base, PRIVATE, Haste::Durable, content, |temporary, _| {
+    fill(base, PRIVATE, Haste::Durable, clock, content, |temporary, _| {
         let flags = if matches!(target, Destination::New(_)) { RenameFlags::NOREPLACE } else { RenameFlags::empty() };
         sys::renameat_with(base, temporary, base, name, flags).map_err(|errno| Error::Io(errno.into()))
     })?;
@@ -228,6 +228,7 @@ pub(super) fn fill<T>(
     parent: &OwnedFd,
     mode: Mode,
     haste: Haste,
+    clock: &RunClock,
     content: impl FnOnce(&mut File) -> Result<(), Error>,
     publish: impl FnOnce(&str, &File) -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -236,6 +237,8 @@ pub(super) fn fill<T>(
     let published = content(&mut file)
         // Without this a crash could leave the name with no content.
         .and_then(|()| if haste == Haste::Durable { file.sync_all().map_err(Error::Io) } else { Ok(()) })
+        // It may have taken long, and a run that was given up must have no effect any more.
+        .and_then(|()| Ok(clock.check()?))
         .and_then(|()| publish(&name, &file));
     if published.is_err() {
         discard(parent, &name);
@@ -272,9 +275,14 @@ fn copy_all(source: &mut Reader, target: &mut File, clock: &RunClock) -> Result<
 }
 
 /// Gives a file the owner, the times and the permissions, but not the powers, of another.
-#[expect(clippy::useless_conversion, reason = "the types of these fields are others on other processors")]
 fn keep(old: &sys::Stat, file: &File) -> Result<(), Error> {
-    keep_rights(old, file)?;
+    keep_times(old, file)?;
+    keep_rights(old, file)
+}
+
+/// Gives a file the times of another.
+#[expect(clippy::useless_conversion, reason = "the types of these fields are others on other processors")]
+fn keep_times(old: &sys::Stat, file: &File) -> Result<(), Error> {
     let moment = |seconds: i64, nanoseconds: u64| sys::Timespec { tv_sec: seconds, tv_nsec: nanoseconds.try_into().unwrap_or(0) };
     let times = Timestamps {
         last_access: moment(old.st_atime, old.st_atime_nsec.into()),
