@@ -180,6 +180,47 @@ fn an_archive_of_too_much_is_a_limit() {
     }
 }
 
+/// An archive's own words are held in memory, unlike the contents.
+// Threat: T-PATH-13
+#[test]
+fn an_archive_that_tells_too_much_is_refused() {
+    let told = |kind, bytes: usize| {
+        let mut archive = Builder::new(Vec::new());
+        add(&mut archive, "told", kind, &b"a/".repeat(bytes / 2), None, 0o644);
+        add(&mut archive, "f", EntryType::Regular, b"x", None, 0o644);
+        archive.into_inner().unwrap()
+    };
+    let entry = [&b"PK\x01\x02"[..], &[0; 24], &50_u16.to_le_bytes(), &[0; 16], &[b'n'; 50]].concat();
+    let entries = 65_534_u16;
+    let directory = entry.repeat(entries.into());
+    let length = u32::try_from(directory.len()).unwrap();
+    let end =
+        [&b"PK\x05\x06\0\0\0\0"[..], &entries.to_le_bytes(), &entries.to_le_bytes(), &length.to_le_bytes(), &[4, 0, 0, 0, 0, 0]];
+    for (archive, complaint) in [
+        (told(EntryType::GNULongName, 2 << 20), "takes more room than it may"),
+        (told(EntryType::GNULongLink, 2 << 20), "takes more room than it may"),
+        (told(EntryType::XHeader, 2 << 20), "takes more room than it may"),
+        (told(EntryType::GNULongName, 8192), "longer than 4096 bytes"),
+        (gzip(&told(EntryType::GNULongName, 2 << 20)), "takes more room than it may"),
+        ([&b"PK\x03\x04"[..], &directory, &end.concat()].concat(), "takes more room than it may"),
+    ] {
+        let (case, policy) = case(archive);
+        let ran = extract(&case, &policy).expect_code(1);
+        assert!(ran.error().contains(complaint), "{ran:?}");
+        assert_eq!(std::fs::read_dir(case.path("in/out")).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn an_entry_that_holds_more_than_it_says_is_not_cut_off_in_silence() {
+    let mut archive = zip(&[("f", &"x".repeat(6000))]);
+    let entry = archive.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    archive[entry + 24..entry + 28].copy_from_slice(&12_u32.to_le_bytes());
+    let (case, policy) = case(archive);
+    extract(&case, &policy).expect_code(1);
+    assert!(!case.exists("in/out/f"));
+}
+
 #[test]
 fn what_is_no_archive_is_an_error() {
     let whole = tar(&[("f", "content that is cut off")]);

@@ -95,6 +95,12 @@ fn a_denial_does_not_tell_whether_a_directory_above_exists() {
     reports_are_the_same(nothing, "/below/it", |_| true);
 }
 
+// Threat: T-PATH-7
+#[test]
+fn nor_does_it_where_the_directory_two_above_may_be_opened() {
+    reports_are_the_same(the_parent_alone, "/below", |thing| thing != "a link to a magic link");
+}
+
 #[test]
 fn a_trailing_slash_does_not_tell_either() {
     reports_are_the_same(nothing, "/", |_| true);

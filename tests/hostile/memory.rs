@@ -150,6 +150,31 @@ fn a_huge_result_stays_below_the_cap_and_64_mib() {
     }
 }
 
+/// A name of three gigabytes, none of which takes room on the disk.
+// Threat: T-PATH-13
+#[test]
+fn an_archive_with_an_endless_name_stays_small() {
+    let case = Case::new();
+    let archive = case.path("in/a");
+    case.dir("in/out");
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::GNULongName);
+    header.set_size(3 << 30);
+    header.set_cksum();
+    std::fs::write(&archive, header.as_bytes()).unwrap();
+    std::fs::File::options().write(true).open(&archive).unwrap().set_len(4 << 30).unwrap();
+    let script = format!(
+        "let d = DirConfig().path(\"{}\").build().open(OpenDirOptions().build());
+         let out = DirConfig().path(\"{}\").build().open(OpenDirOptions().build());
+         d.open_file(\"a\", OpenFileOptions().read(true).build()).extract_archive(out, ExtractArchiveOptions().build())",
+        case.path("in"),
+        case.path("in/out")
+    );
+    let (ran, peak) = measured(&case, &script, &["--max-memory", "8MiB"]);
+    assert!(ran.code == 1 && ran.error().contains("takes more room than it may"), "{ran:?}");
+    assert!(peak <= 8 + 64, "{peak} MiB");
+}
+
 #[test]
 fn a_flood_of_log_entries_stays_small() {
     stays_below(8, "let x = \"x\"; for n in 0..12 { x += x; } for n in 0..20000 { info(x) }", &["--max-memory", "8MiB"], &[0]);

@@ -130,6 +130,91 @@ fn moving_a_directory_is_asked_for_each_entry() {
     }
 }
 
+/// What cannot be looked at is not passed over: a path that is too long for the kernel, or a directory that was closed before.
+// Threat: T-PATH-11
+#[test]
+fn entries_that_cannot_be_looked_at_do_not_move_unasked() {
+    let (case, policy) = case();
+    let forbid = format!(
+        "forbid(principal, action in [file_system::Action::\"create\", file_system::Action::\"write\", file_system::Action::\"move\"],
+           resource in file_system::Dir::\"{}\");",
+        case.path("in/pub/conf/d")
+    );
+    let script = "let l = p + \"/deep\"; let s = \"\"; s.pad(250, 'x');
+        while l.len() + 251 < 4080 { l += \"/\" + s }
+        let y = \"\"; y.pad(4090 - l.len() - 1, 'y'); l += \"/\" + y;
+        mkdir([mkdir::p], l); mkdir([mkdir::p], p + \"/src/conf/d\"); write(p + \"/src/conf/d/evil\", \"evil\");
+        mv(p + \"/src\", l + \"/src\"); mv(l + \"/src\", p + \"/pub\")";
+    let ran = run(&case, script, &format!("{policy}\n{forbid}"));
+    assert!(ran.code == 1 && ran.error().starts_with("IoErrorKind: InvalidPath") && !case.exists("in/pub"), "{ran:?}");
+    // The superuser can look at it, and is denied.
+    let forbid = format!(
+        "forbid(principal, action in [file_system::Action::\"read\", file_system::Action::\"move\"], resource == file_system::File::\"{}\");",
+        case.path("in/a/secret")
+    );
+    case.file("in/a/secret", SECRET);
+    let script = "chmod(0o600, p + \"/a\"); mv(p + \"/a\", p + \"/b\"); chmod(0o700, p + \"/b\"); cat(p + \"/b/secret\")";
+    let ran = run(&case, script, &format!("{policy}\n{forbid}"));
+    assert!(matches!(ran.code, 1 | 3) && !ran.stdout.contains(SECRET), "{ran:?}");
+    std::fs::set_permissions(case.path("in/a"), std::fs::Permissions::from_mode(0o700)).unwrap();
+    assert!(case.exists("in/a/secret"));
+}
+
+/// A file that is held open is where it is by now, not where it was opened.
+// Threat: T-PATH-11
+#[test]
+fn a_handle_does_not_take_its_rights_along() {
+    let case = Case::new();
+    for name in ["in/f", "in/d/g"] {
+        case.file(name, "as it was");
+    }
+    case.dir("live");
+    let policy = format!("{}\n{}", permit_in(&case, "in"), case.permit(&["open", "create"], &["live"]));
+    let arguments = json!({ "p": case.path("in"), "l": case.path("live") }).to_string();
+    let opened = "let of = |d| DirConfig().path(d).build().open(OpenDirOptions().build());
+        let all = OpenFileOptions().read(true).write(true).build();
+        let f = of.call(p).open_file(\"f\", all); let d = of.call(p + \"/d\"); let g = d.open_file(\"g\", all);";
+    let run = |script: &str| case.run_with(&format!("{opened}{script}"), &policy, &["--args-json", &arguments]);
+    // Where everything is permitted, it is moved as one likes.
+    run("mv(p + \"/f\", p + \"/e\"); f.write_in_place(\"there\"); f.write(\"as it was\"); mv(p + \"/e\", p + \"/f\"); f.read()")
+        .expect_code(0);
+    assert_eq!(case.content("in/f").as_deref(), Some("as it was"));
+    for (there, back, script) in [
+        ("f", "f", "f.write_in_place(\"changed\")"),
+        ("f", "f", "f.write(\"changed\")"),
+        ("f", "f", "f.chmod(0o666)"),
+        ("f", "f", "f.read()"),
+        ("f", "f", "f.delete(DeleteFileOptions().build())"),
+        ("d", "d/g", "g.write_in_place(\"changed\")"),
+        ("d", "d/g", "d.list_entries()"),
+    ] {
+        let ran = run(&format!("mv(p + \"/{there}\", l + \"/{there}\"); {script}")).expect_code(3);
+        assert!(ran.denials()[0]["resource"].as_str().is_some(), "{ran:?}");
+        assert_eq!(case.content(&format!("live/{back}")).as_deref(), Some("as it was"), "{script}");
+        std::fs::rename(case.path(&format!("live/{there}")), case.path(&format!("in/{there}"))).unwrap();
+    }
+}
+
+/// What a copy keeps of its source takes the place of what was there.
+// Threat: T-PATH-12
+#[test]
+fn a_copy_changes_no_rights_that_may_not_be_changed() {
+    let (case, policy) = case();
+    let target = case.file("in/target", "kept");
+    let mode = |mode| std::fs::set_permissions(&target, std::fs::Permissions::from_mode(mode)).unwrap();
+    std::fs::set_permissions(case.path("in/f"), std::fs::Permissions::from_mode(0o666)).unwrap();
+    mode(0o600);
+    let forbid = "forbid(principal, action in [file_system::Action::\"chmod\", file_system::Action::\"chown\"], resource);";
+    let policy = format!("{policy}\n{forbid}");
+    let script = "cp([cp::force, cp::preserve], p + \"/f\", p + \"/target\")";
+    denied(&case, script, &policy);
+    let metadata = std::fs::metadata(&target).unwrap();
+    assert_eq!((case.content("in/target").as_deref(), metadata.mode() & 0o777), (Some("kept"), 0o600));
+    mode(0o666);
+    run(&case, script, &policy).expect_code(0);
+    assert_eq!(case.content("in/target").as_deref(), Some("public"));
+}
+
 #[test]
 fn a_link_that_a_script_makes_opens_no_door() {
     let (case, policy) = case();

@@ -51,6 +51,28 @@ fn one_forbidden_entry_keeps_everything() {
     }
 }
 
+/// Each entry is held open until it is removed, and a process may only hold so many.
+// Threat: T-PATH-8
+#[test]
+fn too_many_entries_for_this_process_keep_everything() {
+    let case = Case::new();
+    for number in 0..300 {
+        case.file(&format!("in/top/{number}"), "x");
+    }
+    let policy = format!(
+        "{}\nforbid(principal, action == file_system::Action::\"delete\", resource == file_system::File::\"{}\");",
+        permit_in(&case, "in"),
+        case.path("in/top/99")
+    );
+    let (script, policy) = (format!("rm([rm::recursive, rm::force], \"{}\")", case.path("in/top")), case.file("policy", policy));
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 256; exec \"$0\" \"$@\""]).arg(rex_tests::rex_runner());
+    command.args(["--script", &script, "-p", &policy]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let ran = rex_tests::finish(command.spawn().unwrap()).expect_code(1);
+    assert!(ran.error().contains("Too many open files"), "{ran:?}");
+    assert_eq!(std::fs::read_dir(case.path("in/top")).unwrap().count(), 300);
+}
+
 /// What cannot be listed cannot be asked for.
 #[test]
 fn one_directory_that_cannot_be_read_keeps_everything() {

@@ -340,6 +340,8 @@ struct Comparison {
     last: (String, String),
     /// The action and the path that a temporary file is made for.
     temporary: HashMap<String, (String, String)>,
+    /// Temporary files that have the rights of what they replace: others may read them.
+    shown: HashSet<String>,
     /// The number of the event of each effect.
     done: HashMap<(String, String), usize>,
 }
@@ -414,6 +416,10 @@ impl Comparison {
             }
             "getdents" => drop(self.leave("read", path, call)),
             "write" | "keep" | "utimens" if self.temporary.contains_key(path) => {
+                if call.name == "keep" {
+                    self.shown.insert(path.to_owned());
+                }
+                assert!(call.name != "write" || !self.shown.contains(path), "it is not whole yet, and has its rights: {call:?}");
                 let (action, target) = self.temporary[path].clone();
                 self.leave(&action, &target, call);
             }

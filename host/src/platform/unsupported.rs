@@ -6,7 +6,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use super::{AbsolutePath, Error, Finished, Hardening, Kind, Links, Listing, Located, Metadata, Name, ShellScript};
-use crate::gate::{Chmod, Chown, Create, Delete, Move, Permit, Read as ReadAct, Reads, Resource, SetXAttr, Stat, With, Write};
+use crate::gate::{
+    Act, Chmod, Chown, Create, Delete, Move, Permit, Read as ReadAct, Reads, Resource, SetXAttr, Stat, With, Write,
+};
 use crate::limits::RunClock;
 use crate::policy::{EntityType, Reach};
 
@@ -36,6 +38,10 @@ pub enum Vacancy {}
 /// Never opened.
 #[derive(Debug)]
 pub enum Reader {}
+
+/// Never known.
+#[derive(Debug)]
+pub enum Rights {}
 
 /// Where something would move to.
 #[derive(Debug)]
@@ -75,7 +81,7 @@ impl FileSystem {
         &self,
         _: &Permit<ReadAct, Arc<Object>>,
         target: Permit<Create, Vacancy>,
-        _: bool,
+        _: Option<&Rights>,
         _: &RunClock,
     ) -> Result<(), Error> {
         match target.into_resource() {}
@@ -142,7 +148,7 @@ impl Object {
     pub fn copy_over(
         _: &Permit<ReadAct, Arc<Self>>,
         target: &Permit<Write, Arc<Self>>,
-        _: bool,
+        _: Option<&Rights>,
         _: &RunClock,
     ) -> Result<Arc<Self>, Error> {
         match **target.resource() {}
@@ -188,8 +194,27 @@ impl Object {
         match **permit.resource() {}
     }
 
+    pub fn rights<A: Act>(permit: &Permit<A, Arc<Self>>) -> Result<Rights, Error> {
+        match **permit.resource() {}
+    }
+
     pub fn remove(permit: Permit<Delete, Arc<Self>>) -> Result<(), Error> {
         match *permit.into_resource() {}
+    }
+}
+
+#[expect(missing_docs, reason = "as on Linux, but that nothing can be reached")]
+impl Rights {
+    pub const fn are_our_own(&self) -> bool {
+        match *self {}
+    }
+
+    pub const fn have_owner_of(&self, _: &Self) -> bool {
+        match *self {}
+    }
+
+    pub const fn have_permissions_of(&self, _: &Self) -> bool {
+        match *self {}
     }
 }
 

@@ -608,7 +608,7 @@ impl HostFile for State {
     fn copy(&mut self, handle: Resource<FileHandle>, target: Resource<FileHandle>, options: CopyFlags) -> Answer<()> {
         let permit = self.readable(&handle)?;
         let (asked, object) = self.writable(&target)?;
-        let replaced = self.copy_over(&permit.permit, object, &asked, options)?;
+        let replaced = self.copy_over((&permit.permit, &permit.asked), object, &asked, options)?;
         self.stand_for(&target, &asked, replaced)
     }
 

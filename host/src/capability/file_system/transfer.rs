@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Answer, MAX_ENTRIES, about};
 use crate::capability::{Failure, State};
-use crate::gate::{Asked, Create, Delete, Move, Named, Open, Permit, Read, Resource as _, With, Write};
-use crate::platform::{AbsolutePath, Destination, Kind, Links, Located, Name, Object, Vacancy, parent};
+use crate::gate::{Asked, Chmod, Chown, Create, Delete, Move, Named, Open, Permit, Read, Resource as _, With, Write};
+use crate::platform::{AbsolutePath, Destination, Kind, Links, Located, Name, Object, Rights, Vacancy, parent};
 use crate::policy::EntityType::{Dir, File};
 use crate::policy::Facts;
 use crate::sandbox::bindings::rex::host::file_system::{CopyFlags, MoveFlags};
@@ -29,14 +29,17 @@ impl State {
             return Err(super::wrong_type(&source, "a regular file", object.kind()));
         }
         let read = self.gate.permit::<Read, _>(from, object)?;
-        let preserve = options.contains(CopyFlags::PRESERVE);
         match target {
-            Located::Found(object) => self.copy_over(&read, object, &destination, options).map(|_| ()),
+            Located::Found(object) => self.copy_over((&read, &source), object, &destination, options).map(|_| ()),
             Located::Missing(vacancy) => {
                 let vacancy = self.gate.permit::<Write, _>(to, vacancy)?.into_resource();
                 let vacancy = self.makeable(to, vacancy)?;
+                let kept = kept(&read, options, &source)?;
+                if kept.as_ref().is_some_and(|kept| !kept.are_our_own()) {
+                    let _ = self.gate.permit::<Chown, _>(to, Named(File, vacancy.describe().1))?;
+                }
                 let permit = self.gate.permit::<Create, _>(to, vacancy)?;
-                self.files.copy_new(&read, permit, preserve, &self.clock).map_err(|error| about(to.path, error))
+                self.files.copy_new(&read, permit, kept.as_ref(), &self.clock).map_err(|error| about(to.path, error))
             }
         }
     }
@@ -44,7 +47,7 @@ impl State {
     /// Copies over a file that is there.
     pub(super) fn copy_over(
         &mut self,
-        source: &Permit<Read, Arc<Object>>,
+        (source, from): (&Permit<Read, Arc<Object>>, &AbsolutePath),
         target: Arc<Object>,
         path: &AbsolutePath,
         options: CopyFlags,
@@ -58,8 +61,18 @@ impl State {
             let message = format!("{:?} is not empty: to replace what is in it, set force", asked.path);
             return Err(Failure::of(ErrorKind::DestinationFileNotEmptyError, message));
         }
-        let preserve = options.contains(CopyFlags::PRESERVE);
-        Object::copy_over(source, &permit, preserve, &self.clock).map_err(|error| about(asked.path, error))
+        let kept = kept(source, options, from)?;
+        if let Some(kept) = &kept {
+            // What is kept of the source takes the place of what the target had.
+            let had = Object::rights(&permit).map_err(|error| about(asked.path, error))?;
+            if !kept.have_owner_of(&had) {
+                let _ = self.gate.permit::<Chown, _>(asked, Arc::clone(permit.resource()))?;
+            }
+            if !kept.have_permissions_of(&had) {
+                let _ = self.gate.permit::<Chmod, _>(asked, Arc::clone(permit.resource()))?;
+            }
+        }
+        Object::copy_over(source, &permit, kept.as_ref(), &self.clock).map_err(|error| about(asked.path, error))
     }
 
     pub(super) fn move_path(&mut self, source: &str, destination: &str, options: MoveFlags) -> Answer<()> {
@@ -222,4 +235,10 @@ impl State {
         let permit = self.gate.permit::<Create, _>(asked, vacancy)?;
         Err(super::unreachable(parent(asked.path), permit.resource()))
     }
+}
+
+/// What a copy shall keep of its source.
+fn kept(source: &Permit<Read, Arc<Object>>, options: CopyFlags, path: &AbsolutePath) -> Answer<Option<Rights>> {
+    let rights = options.contains(CopyFlags::PRESERVE).then(|| Object::rights(source));
+    rights.transpose().map_err(|error| about(path.as_str(), error))
 }

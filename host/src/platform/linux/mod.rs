@@ -16,4 +16,4 @@ pub(super) use process::user_number;
 pub use process::{EXECUTES_IN_PLACE, prepare_process, private, publish_executable};
 pub use reader::Reader;
 pub use step::run_shell_script;
-pub use transfer::Destination;
+pub use transfer::{Destination, Rights};

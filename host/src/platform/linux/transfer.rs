@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use rustix::fs::{self as sys, AtFlags, Gid, Mode, OFlags, RenameFlags, Timestamps, Uid};
 use rustix::io::Errno;
+use rustix::process::{getegid, geteuid};
 
 use super::effects::{discard, temporary};
 use super::locate::{FileSystem, Object, Place};
 use super::reader::Reader;
-use crate::gate::{Create, Delete, Move, Permit, Read as ReadAct, With, Write};
+use crate::gate::{Act, Create, Delete, Move, Permit, Read as ReadAct, With, Write};
 use crate::limits::RunClock;
 use crate::platform::{Error, Kind, Vacancy};
 
@@ -42,7 +43,7 @@ impl FileSystem {
         &self,
         source: &Permit<ReadAct, Arc<Object>>,
         target: Permit<Create, Vacancy>,
-        preserve: bool,
+        kept: Option<&Rights>,
         clock: &RunClock,
     ) -> Result<(), Error> {
         let vacancy = target.into_resource();
@@ -51,7 +52,7 @@ impl FileSystem {
         let mode = Mode::from_raw_mode(old.st_mode & 0o777);
         let content = |file: &mut File| {
             copy_content(source, file, clock)?;
-            if preserve { keep(&old, file) } else { Ok(()) }
+            kept.map_or(Ok(()), |Rights(old)| keep(old, file))
         };
         fill(&vacancy.base, mode, Haste::Quick, clock, content, |temporary, _| {
             sys::renameat_with(&vacancy.base, temporary, &vacancy.base, name, RenameFlags::NOREPLACE)
@@ -168,7 +169,7 @@ impl Object {
     }
 
     /// Puts a copy of a file in the place of another, all or nothing. The permissions and the owner are those of the file that was there,
-    /// unless those of the source shall be kept.
+    /// unless others shall be kept.
     ///
     /// # Errors
     ///
@@ -176,17 +177,50 @@ impl Object {
     pub fn copy_over(
         source: &Permit<ReadAct, Arc<Self>>,
         target: &Permit<Write, Arc<Self>>,
-        preserve: bool,
+        kept: Option<&Rights>,
         clock: &RunClock,
     ) -> Result<Arc<Self>, Error> {
         if source.resource().identity == target.resource().identity {
             return Err(Error::Io(io::Error::new(io::ErrorKind::InvalidInput, "the two are one and the same file")));
         }
-        let kept = if preserve { Some(sys::fstat(&source.resource().handle).map_err(io::Error::from)?) } else { None };
-        Self::exchange(target, kept.as_ref(), clock, |file| {
+        let kept = kept.map(|Rights(old)| old);
+        Self::exchange(target, kept, clock, |file| {
             copy_content(source, file, clock)?;
-            kept.as_ref().map_or(Ok(()), |old| keep_times(old, file))
+            kept.map_or(Ok(()), |old| keep_times(old, file))
         })
+    }
+
+    /// What a copy of it may keep.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says.
+    pub fn rights<A: Act>(permit: &Permit<A, Arc<Self>>) -> Result<Rights, Error> {
+        sys::fstat(&permit.resource().handle).map(Rights).map_err(|errno| Error::Io(errno.into()))
+    }
+}
+
+/// The owner, the permissions and the times that a file had.
+#[derive(Debug)]
+pub struct Rights(sys::Stat);
+
+impl Rights {
+    /// Whether this is the owner of what this process makes.
+    #[must_use]
+    pub fn are_our_own(&self) -> bool {
+        (self.0.st_uid, self.0.st_gid) == (geteuid().as_raw(), getegid().as_raw())
+    }
+
+    /// Whether it is the same owner.
+    #[must_use]
+    pub const fn have_owner_of(&self, other: &Self) -> bool {
+        self.0.st_uid == other.0.st_uid && self.0.st_gid == other.0.st_gid
+    }
+
+    /// Whether the permissions are the same.
+    #[must_use]
+    pub const fn have_permissions_of(&self, other: &Self) -> bool {
+        self.0.st_mode & 0o777 == other.0.st_mode & 0o777
     }
 }
 
