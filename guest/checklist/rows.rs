@@ -75,8 +75,11 @@ const COMMANDS: &[Row] = &[
         State::Differs("`max_count` stops reading; matches what is left after redaction"),
     )
     .names("grep", &["ignore_case", "i", "count", "c", "invert", "v", "line_number", "n", "max_count(n)", "m(n)"]),
-    row(&[("tail(path)", "tail(string)"), ("tail(flags, path)", "tail(array, string)")], State::Same)
-        .names("tail", &["n(k)", "from(line)", "range(a, b)"]),
+    row(
+        &[("tail(path)", "tail(string)"), ("tail(flags, path)", "tail(array, string)")],
+        State::Differs("errors for negative lines, and for ranges that end before they begin"),
+    )
+    .names("tail", &["n(k)", "from(line)", "range(a, b)"]),
     row(
         &[
             ("sed(old, new, path)", "sed(string, string, string)"),
@@ -92,10 +95,10 @@ const COMMANDS: &[Row] = &[
         State::Differs("`append` never reads, so that nothing is lost; `replace` is all or nothing"),
     )
     .names("write", &["append", "a", "replace", "r"]),
-    row(&[("touch(path)", "touch(string)")], State::Differs("sets the times of a file that is there")),
+    row(&[("touch(path)", "touch(string)")], State::Differs("sets the times of what is there")),
     row(
         &[("cp(source, destination)", "cp(string, string)"), ("cp(flags, source, destination)", "cp(array, string, string)")],
-        State::Differs("all or nothing; files of `/proc` have their content"),
+        State::Differs("all or nothing; a new file has the permissions of the source"),
     )
     .names("cp", &["force", "f", "preserve", "p"]),
     row(
@@ -105,7 +108,7 @@ const COMMANDS: &[Row] = &[
     .names("mv", &["backup", "b", "verbose", "v"]),
     row(
         &[("rm(path)", "rm(string)"), ("rm(flags, path)", "rm(array, string)")],
-        State::Differs("`recursive` asks for each entry before it removes anything"),
+        State::Differs("`recursive` asks for each entry before it removes anything; with `force` nothing there is no error"),
     )
     .names("rm", &["force", "f", "recursive", "r"]),
     row(
@@ -123,7 +126,7 @@ const COMMANDS: &[Row] = &[
     .names("glob", &["recursive", "r"]),
     row(
         &[("du(dir)", "du(string)"), ("du(flags, dir)", "du(array, string)")],
-        State::Differs("the totals count everything once"),
+        State::Differs("the totals count everything once, also links and FIFOs"),
     )
     .names("du", &["summarize", "s", "all_files", "a", "apparent_size", "max_depth(n)", "d(n)"]),
     row(
@@ -149,7 +152,10 @@ const DIRECTORIES: &[Row] = &[
         &[("DirConfig()", "DirConfig()"), ("cfg.path(p)", "path(DirConfig, string)"), ("cfg.build()", "build(DirConfig)")],
         State::Same,
     ),
-    row(&[("cfg.open(OpenDirOptions)", "open(DirConfig, OpenDirOptions)")], State::Same),
+    row(
+        &[("cfg.open(OpenDirOptions)", "open(DirConfig, OpenDirOptions)")],
+        State::Differs("`create` alone opens a directory that is there"),
+    ),
     row(
         &[("dir.open_file(name, OpenFileOptions)", "open_file(DirHandle, string, OpenFileOptions)")],
         State::Differs("a handle that asked for nothing reads"),
@@ -157,7 +163,7 @@ const DIRECTORIES: &[Row] = &[
     row(&[("dir.list_entries()", "list_entries(DirHandle)")], State::Same),
     row(
         &[("dir.find(FindOptions, |entry| …)", "find(DirHandle, FindOptions, Fn)")],
-        State::Differs("what cannot be looked at is left out, and the log says so"),
+        State::Differs("calls the callback; what cannot be looked at is left out, and the log says so"),
     ),
     row(
         &[("dir.delete(DeleteDirOptions)", "delete(DirHandle, DeleteDirOptions)")],
@@ -297,7 +303,10 @@ const FILES: &[Row] = &[
     row(&[("md.permissions()", "permissions(Metadata)")], State::Same),
     row(&[("md.last_modified_time()", "last_modified_time(Metadata)")], State::Same),
     row(&[("md.last_modified_time_nanos_component()", "last_modified_time_nanos_component(Metadata)")], State::Same),
-    row(&[("md.symlink_target()", "symlink_target(Metadata)")], State::Same),
+    row(
+        &[("md.symlink_target()", "symlink_target(Metadata)")],
+        State::Differs("of `link.metadata()` alone, since a target needs `read`"),
+    ),
     row(&[("md.owner", "get$owner(Metadata)")], State::Differs("numbers where an owner has no name")),
     row(&[("CoreDump(exe, core)", "CoreDump(string, string)"), ("core.backtrace()", "backtrace(CoreDump)")], State::NotYet),
     row(
@@ -491,7 +500,7 @@ const OPTIONS: &[Row] = &[
             ("follow_symlinks", "follow_symlinks(FindOptions, bool)"),
             ("build", "build(FindOptions)"),
         ],
-        State::Same,
+        State::Differs("`regex` is for the name, `size_range` finds files alone, and `max_depth(0)` nothing"),
     ),
     row(
         &[
@@ -595,7 +604,10 @@ const TIMES: &[Row] = &[
         &[("from_epoch_seconds(s)", "from_epoch_seconds(i64)"), ("from_epoch_nanos(s, ns)", "from_epoch_nanos(i64, i64)")],
         State::Same,
     ),
-    row(&[("parse_datetime(text, format)", "parse_datetime(string, Constant)")], State::Same),
+    row(
+        &[("parse_datetime(text, format)", "parse_datetime(string, Constant)")],
+        State::Differs("takes the offset from the time, which the peer passes over"),
+    ),
     row(&[("dt.to_string(format)", "to_string(DateTime, Constant)")], State::Same),
     row(&[("dt.epoch_seconds()", "epoch_seconds(DateTime)"), ("dt.nanos()", "nanos(DateTime)")], State::Same),
     row(&[("dt.month_str()", "month_str(DateTime)"), ("dt.month_str_short()", "month_str_short(DateTime)")], State::Same),

@@ -101,6 +101,11 @@ pub(crate) fn invalid_arguments(source: &'static str, message: impl Into<String>
     of_kind(source, kind_name(ErrorKind::InvalidArguments), message)
 }
 
+/// An error of the guest's own making, for a pattern of names or lines that cannot be used.
+pub(crate) fn invalid_pattern(message: impl Into<String>) -> Box<EvalAltResult> {
+    of_kind(FILE_SYSTEM_KINDS, kind_name(ErrorKind::ValidationError), message)
+}
+
 /// An error of the guest's own making, of a kind of its source.
 pub(crate) fn of_kind(source: &'static str, kind: &'static str, message: impl Into<String>) -> Box<EvalAltResult> {
     fill(Map::new(), source, kind, message.into())

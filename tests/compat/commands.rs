@@ -55,7 +55,7 @@ fn ls() {
     for flag in ["long", "l"] {
         assert_eq!(keys(&format!("ls([ls::{flag}], p)")), json!(["a", "b", "d"]));
         let known = value(&case, &format!("ls([ls::{flag}], p)"));
-        assert_eq!((&known["a"]["size"], &known["a"]["type"], &known["d"]["type"]), (&json!(0), &json!("FILE"), &json!("DIR")));
+        assert_eq!((&known["a"]["size"], &known["a"]["type"], &known["d"]["type"]), (&json!(0), &json!("File"), &json!("Dir")));
         assert!(known["a"]["user"].is_string() && value(&case, "ls(p)")["a"]["user"].is_null());
     }
     for flag in ["recursive", "R"] {
@@ -78,9 +78,9 @@ fn ls_gives_entries() {
     let listed = value(&case, "ls(p)");
     assert_eq!(
         (&listed["d"]["type"], &listed["link"]["type"], &listed["f"]["name"]),
-        (&"DIR".into(), &"SYMLINK".into(), &"f".into())
+        (&"Dir".into(), &"Symlink".into(), &"f".into())
     );
-    assert_eq!(value(&case, "ls(p)[\"f\"].to_map().type"), "FILE");
+    assert_eq!(value(&case, "ls(p)[\"f\"].to_map().type"), "File");
 }
 
 #[test]
@@ -106,6 +106,9 @@ fn grep() {
     }
     assert_eq!(grep("[grep::invert, grep::line_number, grep::max_count(2)], ", "e"), json!(["2:two", "4:four"]));
     assert_eq!(grep("[grep::count, grep::ignore_case], ", "^T"), json!(["4"]));
+    for none in [0, -1] {
+        assert_eq!(grep(&format!("[grep::m({none})], "), "^tw"), json!(["two", "twelve"]), "no bound");
+    }
 }
 
 #[test]
@@ -211,7 +214,12 @@ fn mkdir() {
         );
         assert!(case.exists(&format!("in/{flag}/x/y")));
     }
-    assert!(run(&case, "mkdir(p + \"/a\")").expect_code(1).error().contains("AlreadyExists"));
+    case.file("in/a/f", "");
+    symlink("a", case.path("in/link")).unwrap();
+    assert_eq!(value(&case, "mkdir(p + \"/a\"); ls(p + \"/a\").keys()"), json!(["f"]));
+    for script in ["mkdir(p + \"/a/f\")", "mkdir([mkdir::p], p + \"/a/f\")", "mkdir(p + \"/link\")"] {
+        assert!(run(&case, script).expect_code(1).error().contains("AlreadyExists"), "{script}");
+    }
     assert!(run(&case, "mkdir(p + \"/c/d\")").expect_code(1).error().contains("NotFound"));
 }
 

@@ -92,7 +92,7 @@ fn entries_open_as_what_they_are() {
             &case,
             "let all = dir.list_entries(); [all[\"f\"].name, all[\"f\"].type().to_string(), all[\"d\"].type() == EntryType::DIR]"
         ),
-        json!(["f", "FILE", true])
+        json!(["f", "File", true])
     );
     assert_eq!(
         with_dir(&case, "dir.list_entries()[\"d\"].open_as_dir(OpenDirOptions().build()).list_entries().keys()"),
@@ -105,19 +105,38 @@ fn entries_open_as_what_they_are() {
     run(&case, &format!("{DIR} dir.list_entries()[\"f\"].open_as_dir(OpenDirOptions().build())")).expect_code(1);
     run(&case, &format!("{DIR} dir.list_entries()[\"d\"].open_as_file(OpenFileOptions().read(true).build())")).expect_code(1);
     let map = with_dir(&case, "dir.list_entries()[\"f\"].to_map()");
-    assert!(map["name"] == "f" && map["type"] == "FILE" && map["inode"].is_u64(), "{map}");
+    assert!(map["name"] == "f" && map["type"] == "File" && map["inode"].is_u64(), "{map}");
 }
 
 #[test]
 fn every_type_of_entry_has_its_constant() {
     let script = "[EntryType::FILE, EntryType::DIR, EntryType::SYMLINK, EntryType::UNKNOWN, EntryType::FIFO, EntryType::SOCKET, EntryType::CHAR_DEVICE, EntryType::BLOCK_DEVICE]";
-    let names = json!(["FILE", "DIR", "SYMLINK", "UNKNOWN", "FIFO", "SOCKET", "CHAR_DEVICE", "BLOCK_DEVICE"]);
+    let names = json!(["File", "Dir", "Symlink", "Unknown", "Fifo", "Socket", "CharDevice", "BlockDevice"]);
     assert_eq!(value(&Case::new(), script), names);
     assert_eq!(value(&Case::new(), &format!("{script}.map(|kind| kind.to_string())")), names);
     assert_eq!(
-        value(&Case::new(), "[EntryType::FILE == EntryType::FILE, EntryType::FILE != EntryType::DIR]"),
-        json!([true, true])
+        value(&Case::new(), "[EntryType::FILE == EntryType::FILE, EntryType::FILE != EntryType::DIR, `${EntryType::DIR}`]"),
+        json!([true, true, "Dir"])
     );
+}
+
+#[test]
+fn entries_tell_their_type() {
+    let case = case();
+    std::os::unix::fs::symlink("nowhere", case.path("in/l")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(case.path("in/s")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(case.path("in/p")).status().unwrap().success());
+    let types = json!({"d": "Dir", "f": "File", "l": "Symlink", "p": "Fifo", "s": "Socket"});
+    let found = with_dir(
+        &case,
+        "let found = #{}; dir.find(FindOptions().max_depth(1).build(), |entry| found[entry.name] = `${entry.type()}`); found",
+    );
+    assert_eq!(found, types);
+    for shown in ["entry.type().to_string()", "entry.to_map().type", "entry.metadata().type()", "entry.metadata().to_map().type"]
+    {
+        let script = format!("let all = #{{}}; for entry in ls(p).values() {{ all[entry.name] = {shown}; }} all");
+        assert_eq!(with_dir(&case, &script), types, "{shown}");
+    }
 }
 
 #[test]
@@ -140,6 +159,8 @@ fn reading_lines() {
     ] {
         assert_eq!(with_file(&case, &format!("f.read_lines(ReadLinesOptions(){options}.build())")), lines, "{options}");
     }
+    run(&case, &format!("{DIR} dir.open_file(\"f\", OpenFileOptions().build()).read_lines(ReadLinesOptions().start(0).build())"))
+        .expect_code(1);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn find_files() {
     // Everything has a name, not files alone.
     assert_eq!(find("\"[dl]*\""), json!(["d", "link"]));
     assert_eq!(find("\"none*\""), json!([]));
-    assert!(run(&case, "find_files(\"[\", p)").expect_code(1).error().contains("IoErrorKind: InvalidArguments: the pattern"));
+    assert!(run(&case, "find_files(\"[\", p)").expect_code(1).error().contains("IoErrorKind: ValidationError: the pattern"));
     assert!(run(&case, "find_files(\"*\", p + \"/missing\")").expect_code(1).error().contains("NotFound"));
     assert!(run(&case, "find_files(\"*\", p + \"/a.log\")").expect_code(1).error().contains("EntryTypeMismatchError"));
 }

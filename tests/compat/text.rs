@@ -33,7 +33,7 @@ fn sed() {
     assert_eq!(sed("[sed::regex, sed::all], \"(?m)^(\\\\w+) (\\\\w+)$\", \"$2 $1\""), "two one\ntwo two\n");
     assert_eq!(case.content("in/f").as_deref(), Some("one two\ntwo two\n"));
     let ran = run(&case, "sed([sed::regex], \"(\", \"\", p + \"/f\")").expect_code(1);
-    assert!(ran.error().starts_with("IoErrorKind: InvalidArguments: the pattern is no regular expression"), "{ran:?}");
+    assert!(ran.error().starts_with("IoErrorKind: ValidationError: the pattern is no regular expression"), "{ran:?}");
 }
 
 #[test]

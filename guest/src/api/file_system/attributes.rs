@@ -8,7 +8,7 @@ use crate::api::constant::{self, Constant};
 use crate::api::date_time::DateTime;
 use crate::api::flag::{Flags, Shape, register_flags};
 use crate::api::options::options;
-use crate::bindings::rex::host::file_system::{self, OpenDirFlags, OpenFileFlags, SelinuxLabel};
+use crate::bindings::rex::host::file_system::{self, EntryType, OpenDirFlags, OpenFileFlags, SelinuxLabel};
 use crate::engine::Registrar;
 use crate::error::{ApiResult, FILE_SYSTEM_KINDS, invalid_arguments, of_kind};
 
@@ -75,12 +75,17 @@ impl Metadata {
         super::handle::entry_type(self.known.kind)
     }
 
+    /// As the system has it (`st_mode`): what it is, and who may read, write and execute it.
+    fn mode(&self) -> i64 {
+        i64::from(type_bits(self.known.kind) | self.known.permissions)
+    }
+
     fn target(&self) -> Dynamic {
         self.target.clone().map_or(Dynamic::UNIT, Into::into)
     }
 
     pub(super) fn is_dir(&self) -> bool {
-        self.known.kind == file_system::EntryType::Dir
+        self.known.kind == EntryType::Dir
     }
 
     /// Bytes of the content, or those that it takes on the disk.
@@ -107,7 +112,24 @@ impl Metadata {
         self.known.device
     }
 
-    pub(super) fn to_map(&self) -> Map {
+    /// As the peer has it.
+    fn to_map(&self) -> Map {
+        let known = &self.known;
+        Map::from([
+            ("type".into(), self.kind().name().into()),
+            ("file_size".into(), integer(known.size).into()),
+            ("allocated_size".into(), integer(known.allocated).into()),
+            ("num_hardlinks".into(), integer(known.hard_links).into()),
+            ("permissions".into(), self.mode().into()),
+            ("last_modified_time".into(), known.modified.seconds.into()),
+            ("owner_user".into(), known.user.clone().into()),
+            ("owner_group".into(), known.group.clone().into()),
+            ("symlink_target".into(), self.target()),
+        ])
+    }
+
+    /// All that is known, as `stat` gives it.
+    pub(super) fn details(&self) -> Map {
         let known = &self.known;
         Map::from([
             ("type".into(), self.kind().name().into()),
@@ -129,6 +151,20 @@ impl Metadata {
 impl From<file_system::Metadata> for Metadata {
     fn from(known: file_system::Metadata) -> Self {
         Self { known, target: None }
+    }
+}
+
+/// What `st_mode` says of an object's type.
+const fn type_bits(kind: EntryType) -> u32 {
+    match kind {
+        EntryType::File => 0o100_000,
+        EntryType::Dir => 0o040_000,
+        EntryType::Symlink => 0o120_000,
+        EntryType::Fifo => 0o010_000,
+        EntryType::Socket => 0o140_000,
+        EntryType::CharDevice => 0o020_000,
+        EntryType::BlockDevice => 0o060_000,
+        EntryType::Unknown => 0,
     }
 }
 
@@ -209,7 +245,7 @@ fn register_metadata(registrar: &mut Registrar) {
     registrar.function("allocated_size", |metadata: &mut Metadata| integer(metadata.known.allocated));
     registrar.function("blocks", |metadata: &mut Metadata| integer(metadata.known.allocated / BLOCK));
     registrar.function("num_hardlinks", |metadata: &mut Metadata| integer(metadata.known.hard_links));
-    registrar.function("permissions", |metadata: &mut Metadata| i64::from(metadata.known.permissions));
+    registrar.function("permissions", |metadata: &mut Metadata| metadata.mode());
     registrar.function("last_modified_time", |metadata: &mut Metadata| metadata.known.modified.seconds);
     registrar
         .function("last_modified_time_nanos_component", |metadata: &mut Metadata| i64::from(metadata.known.modified.nanoseconds));
@@ -221,7 +257,7 @@ fn register_metadata(registrar: &mut Registrar) {
 fn register_commands(registrar: &mut Registrar) {
     use Shape::Plain;
 
-    registrar.addition("stat", |path: &str| -> ApiResult<Map> { Ok(Metadata::of_path(path, true)?.to_map()) });
+    registrar.addition("stat", |path: &str| -> ApiResult<Map> { Ok(Metadata::of_path(path, true)?.details()) });
     register_flags(registrar, "chmod", &[(&["recursive", "R"], Plain)]);
     registrar.addition("chmod", |permissions: i64, path: &str| {
         let permissions = mode(permissions)?;

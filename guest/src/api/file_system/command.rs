@@ -5,10 +5,10 @@ use rhai::{Array, Dynamic, Map};
 use super::attributes::Metadata;
 use super::handle::{DirEntry, DirHandle, FileHandle, ReadLinesOptions};
 use super::tree::or_skip;
-use super::{answer, array, integer, natural};
+use super::{answer, array, integer};
 use crate::api::flag::{Flags, Shape, register_flags};
 use crate::bindings::rex::host::file_system::{
-    self, LineRange, LineSelection, MatchLine, OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions, WriteMode,
+    self, LineSelection, MatchLine, OpenDirFlags, OpenFileFlags, RemoveFlags, SearchOptions, WriteMode,
 };
 use crate::engine::Registrar;
 use crate::error::{ApiResult, FILE_SYSTEM_KINDS, invalid_arguments};
@@ -110,15 +110,16 @@ fn ls(flags: &Flags, path: &str) -> ApiResult<Map> {
 
 /// What cannot be looked at is listed without details, and the log says so.
 fn with_details(entry: DirEntry) -> ApiResult<DirEntry> {
-    let details = or_skip(Metadata::of_path(&entry.path(), false))?;
-    Ok(entry.with_details(details.map(|details| details.to_map())))
+    let metadata = or_skip(Metadata::of_path(&entry.path(), false))?;
+    Ok(entry.with_details(metadata.map(|metadata| metadata.details())))
 }
 
 fn grep(flags: &Flags, pattern: &str, path: &str) -> ApiResult<Array> {
     let options = SearchOptions {
         pattern: if flags.has("ignore_case") { format!("(?i){pattern}") } else { pattern.to_owned() },
         invert: flags.has("invert"),
-        max_count: natural("grep::max_count", flags.value("max_count").unwrap_or(0))?,
+        // Less than none is no bound, as in the peer.
+        max_count: flags.value("max_count").and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
     };
     let found = open(path)?.search(&options)?;
     if flags.has("count") {
@@ -134,11 +135,12 @@ fn grep(flags: &Flags, pattern: &str, path: &str) -> ApiResult<Array> {
 /// As the peer has it: `n(-5)` is the last five, `n(5)` the first five, `from` and `range` count from 1.
 fn tail_selection(flags: &Flags) -> ApiResult<LineSelection> {
     if let Some([first, last]) = flags.values("range") {
-        let (start, last) = (natural("tail::range", *first)?.max(1), natural("tail::range", *last)?);
-        return match (last + 1).checked_sub(start) {
-            Some(count) => Ok(LineSelection::Range(LineRange { start, count: Some(count) })),
-            None => Err(invalid_arguments(FILE_SYSTEM_KINDS, format!("tail::range({first}, {last}) ends before it begins"))),
-        };
+        let count = last.saturating_add(1).saturating_sub(*first);
+        if count < 0 {
+            let message = format!("tail::range({first}, {last}) ends before it begins");
+            return Err(invalid_arguments(FILE_SYSTEM_KINDS, message));
+        }
+        return ReadLinesOptions { count: Some(count), start: Some(*first) }.selection();
     }
     match (flags.value("n"), flags.value("from")) {
         (None, None) => Ok(LineSelection::Last(TAIL_LINES)),

@@ -56,7 +56,7 @@ pub(super) fn register(registrar: &mut Registrar) {
     registrar.function("gzip_info", |file: &mut FileHandle| -> ApiResult<Map> {
         let info = answer(file.host().gzip_info())?;
         #[expect(clippy::cast_precision_loss, reason = "a ratio needs no more digits")]
-        let ratio = if info.uncompressed == 0 { 0.0 } else { info.compressed as f64 / info.uncompressed as f64 };
+        let ratio = if info.compressed == 0 { 0.0 } else { info.uncompressed as f64 / info.compressed as f64 };
         Ok(Map::from([
             ("compressed_size_bytes".into(), integer(info.compressed).into()),
             ("uncompressed_size_bytes".into(), integer(info.uncompressed).into()),

@@ -17,7 +17,7 @@ use crate::api::options::options;
 use crate::api::text;
 use crate::bindings::rex::host::file_system::{EntryType, OpenDirFlags};
 use crate::engine::Registrar;
-use crate::error::{ApiResult, FILE_SYSTEM_KINDS, invalid_arguments};
+use crate::error::{ApiResult, invalid_pattern};
 
 options! {
     FindOptions {
@@ -94,7 +94,7 @@ impl Search {
             (Some(name), None, None) => NameTest::Glob(NamePattern::new(name)?, MatchOptions::new()),
             (None, Some(name), None) => NameTest::Glob(NamePattern::new(name)?, insensitive),
             (None, None, Some(pattern)) => NameTest::Regex(text::replace::compile(pattern)?),
-            _ => return Err(invalid_arguments(FILE_SYSTEM_KINDS, "FindOptions takes one of name, iname and regex")),
+            _ => return Err(invalid_pattern("FindOptions takes one of name, iname and regex")),
         };
         Ok(Self {
             name,

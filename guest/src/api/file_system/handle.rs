@@ -78,7 +78,10 @@ impl OpenFileOptions {
 impl ReadLinesOptions {
     /// As the peer has it: a negative count is from the end; without a count, all from the start on.
     pub(super) fn selection(&self) -> ApiResult<LineSelection> {
-        let start = natural("start", self.start.unwrap_or(1))?.max(1);
+        let start = natural("start", self.start.unwrap_or(1))?;
+        if start == 0 {
+            return Err(invalid_arguments(FILE_SYSTEM_KINDS, "lines count from 1, and none is line 0"));
+        }
         Ok(match self.count {
             Some(count) if count < 0 && self.start.is_none() => LineSelection::Last(count.unsigned_abs()),
             Some(count) if count < 0 => {
@@ -236,7 +239,7 @@ impl DirEntry {
         let mut map = self.details.clone().unwrap_or_default();
         map.extend([
             ("name".into(), self.name.clone().into()),
-            ("type".into(), entry_type_name(self.kind).into()),
+            ("type".into(), entry_type_text(self.kind).into()),
             ("inode".into(), integer(self.inode).into()),
         ]);
         map
@@ -264,34 +267,35 @@ impl SymlinkHandle {
 
 /// As scripts compare it: `EntryType::FILE`.
 pub(super) const fn entry_type(kind: EntryType) -> Constant {
-    Constant::new(ENTRY_TYPES, entry_type_name(kind))
+    Constant::new(ENTRY_TYPES, entry_type_text(kind))
 }
 
-const fn entry_type_name(kind: EntryType) -> &'static str {
+/// As the peer writes it.
+const fn entry_type_text(kind: EntryType) -> &'static str {
     match kind {
-        EntryType::File => "FILE",
-        EntryType::Dir => "DIR",
-        EntryType::Symlink => "SYMLINK",
-        EntryType::Fifo => "FIFO",
-        EntryType::Socket => "SOCKET",
-        EntryType::CharDevice => "CHAR_DEVICE",
-        EntryType::BlockDevice => "BLOCK_DEVICE",
-        EntryType::Unknown => "UNKNOWN",
+        EntryType::File => "File",
+        EntryType::Dir => "Dir",
+        EntryType::Symlink => "Symlink",
+        EntryType::Fifo => "Fifo",
+        EntryType::Socket => "Socket",
+        EntryType::CharDevice => "CharDevice",
+        EntryType::BlockDevice => "BlockDevice",
+        EntryType::Unknown => "Unknown",
     }
 }
 
 pub(super) fn register(registrar: &mut Registrar) {
     let entry_types = [
-        EntryType::File,
-        EntryType::Dir,
-        EntryType::Symlink,
-        EntryType::Fifo,
-        EntryType::Socket,
-        EntryType::CharDevice,
-        EntryType::BlockDevice,
-        EntryType::Unknown,
+        ("FILE", EntryType::File),
+        ("DIR", EntryType::Dir),
+        ("SYMLINK", EntryType::Symlink),
+        ("FIFO", EntryType::Fifo),
+        ("SOCKET", EntryType::Socket),
+        ("CHAR_DEVICE", EntryType::CharDevice),
+        ("BLOCK_DEVICE", EntryType::BlockDevice),
+        ("UNKNOWN", EntryType::Unknown),
     ];
-    constant::register_family(registrar, ENTRY_TYPES, &entry_types.map(entry_type_name));
+    constant::register_texts(registrar, ENTRY_TYPES, entry_types.map(|(name, kind)| (name, entry_type_text(kind))));
     for register in [
         DirConfig::register,
         OpenDirOptions::register,

@@ -163,11 +163,12 @@ impl<'o> Usage<'o> {
     }
 
     fn leave(&mut self, dir: &Open) {
-        if dir.depth <= self.max_depth {
+        let shown = dir.depth <= self.max_depth;
+        if shown {
             self.entries.push(entry(&dir.dir.path(), dir.sum.bytes, dir.sum.objects).into());
         }
         let larger = self.largest.as_ref().is_none_or(|(bytes, _)| dir.sum.bytes > *bytes);
-        if dir.depth == 1 && larger && self.options.track_largest_subdir == Some(true) {
+        if dir.depth == 1 && shown && larger && self.options.track_largest_subdir == Some(true) {
             self.largest = Some((dir.sum.bytes, dir.dir.clone()));
         }
     }

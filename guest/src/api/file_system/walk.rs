@@ -12,7 +12,7 @@ use crate::api::flag::{Flags, Shape, register_flags};
 use crate::api::log;
 use crate::bindings::rex::host::file_system::OpenDirFlags;
 use crate::engine::Registrar;
-use crate::error::{ApiResult, FILE_SYSTEM_KINDS, invalid_arguments, is_denial};
+use crate::error::{ApiResult, FILE_SYSTEM_KINDS, invalid_arguments, invalid_pattern, is_denial};
 
 /// Directories in directories that `tree` shows, at most. Each holds a handle, and a deeper tree is no longer readable.
 const MAX_TREE_DEPTH: usize = 64;
@@ -184,7 +184,7 @@ pub(super) struct NamePattern(Pattern);
 
 impl NamePattern {
     pub(super) fn new(pattern: &str) -> ApiResult<Self> {
-        let refuse = |reason: String| invalid_arguments(FILE_SYSTEM_KINDS, format!("the pattern cannot be used: {reason}"));
+        let refuse = |reason: String| invalid_pattern(format!("the pattern cannot be used: {reason}"));
         if pattern.len() > MAX_PATTERN {
             return Err(refuse(format!("it has {} bytes, and may have {MAX_PATTERN}", pattern.len())));
         }

@@ -2,8 +2,7 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::invalid;
-use crate::error::ApiResult;
+use crate::error::{ApiResult, invalid_pattern};
 
 /// The bounds that the host sets for `grep`: bytes of a pattern, bytes of what it becomes, and groups in groups.
 const MAX_PATTERN: usize = 4096;
@@ -31,14 +30,14 @@ pub(crate) fn replace(text: &str, old: &str, new: &str, how: How) -> ApiResult<S
 /// A pattern, ready to be searched for.
 pub(crate) fn compile(pattern: &str) -> ApiResult<Regex> {
     if pattern.len() > MAX_PATTERN {
-        return Err(invalid(format!("the pattern has {} bytes, and may have {MAX_PATTERN}", pattern.len())));
+        return Err(invalid_pattern(format!("the pattern has {} bytes, and may have {MAX_PATTERN}", pattern.len())));
     }
     let regex = RegexBuilder::new(pattern).size_limit(MAX_REGEX).dfa_size_limit(MAX_REGEX).nest_limit(MAX_REGEX_NESTING).build();
     regex.map_err(|error| {
         // A syntax error is a drawing of several lines, the last of which says what is wrong.
         let text = error.to_string();
         let reason = text.lines().last().unwrap_or_default();
-        invalid(format!("the pattern is no regular expression: {}", reason.strip_prefix("error: ").unwrap_or(reason)))
+        invalid_pattern(format!("the pattern is no regular expression: {}", reason.strip_prefix("error: ").unwrap_or(reason)))
     })
 }
 
@@ -78,7 +77,7 @@ mod tests {
         };
         for pattern in ["(", "a{1000}{1000}{1000}", &"(".repeat(101), &"x".repeat(MAX_PATTERN + 1)] {
             let message = message(pattern);
-            assert!(message.contains("InvalidArguments: the pattern") && !message.contains('\n'), "{message}");
+            assert!(message.contains("ValidationError: the pattern") && !message.contains('\n'), "{message}");
         }
         assert!(message("(").ends_with("no regular expression: unclosed group"));
     }

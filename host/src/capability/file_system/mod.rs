@@ -312,7 +312,7 @@ impl Host for State {
             Located::Found(object) => {
                 let permit = self.gate.permit::<Create, _>(asked, object)?;
                 match permit.resource().kind() {
-                    Kind::Directory if parents => Ok(()),
+                    Kind::Directory => Ok(()),
                     _ => Err(Failure::of(ErrorKind::AlreadyExists, format!("{:?} exists already", path.as_str()))),
                 }
             }

@@ -270,7 +270,7 @@ pub(super) fn search(
 pub(super) fn matcher(pattern: &str) -> Answer<RegexMatcher> {
     if pattern.len() > MAX_PATTERN {
         let message = format!("the pattern has {} bytes, and may have {MAX_PATTERN}", pattern.len());
-        return Err(Failure::of(ErrorKind::InvalidArguments, message));
+        return Err(Failure::of(ErrorKind::ValidationError, message));
     }
     RegexMatcherBuilder::new()
         // `^` and `$` are those of each line, of which a buffer has many.
@@ -280,7 +280,7 @@ pub(super) fn matcher(pattern: &str) -> Answer<RegexMatcher> {
         .dfa_size_limit(MAX_REGEX)
         .nest_limit(MAX_REGEX_NESTING)
         .build(pattern)
-        .map_err(|error| Failure::of(ErrorKind::InvalidArguments, format!("the pattern is no regular expression: {error}")))
+        .map_err(|error| Failure::of(ErrorKind::ValidationError, format!("the pattern is no regular expression: {error}")))
 }
 
 struct Found<'s> {
