@@ -206,6 +206,7 @@ fn an_unknown_flag_or_a_bad_value_is_a_usage_error() {
         (&["--max-call-bytes", "0"], "--max-call-bytes"),
         (&["--max-handles", "0"], "--max-handles"),
         (&["--max-handles", "100001"], "--max-handles"),
+        (&["--max-record", "16383"], "16384"),
         (&["--arg", "x"], "--arg"),
         (&["-o", "xml"], "xml"),
     ] {

@@ -119,6 +119,9 @@ pub(super) struct LimitArguments {
     /// Files and directories that are open at one time
     #[arg(long, value_name = "COUNT", default_value = "256", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     max_handles: u32,
+    /// What the run adds to the decision record
+    #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = record_bytes)]
+    max_record: usize,
 }
 
 impl LimitArguments {
@@ -130,6 +133,7 @@ impl LimitArguments {
             call_bytes: self.max_call_bytes,
             handles: usize::try_from(self.max_handles).unwrap_or(usize::MAX),
             output: self.max_output,
+            record: self.max_record,
         }
     }
 }
@@ -226,6 +230,15 @@ fn output_bytes(text: &str) -> Result<usize, String> {
     const MIN_OUTPUT: usize = 4096;
     match bytes(text)? {
         bytes if bytes < MIN_OUTPUT => Err(format!("a report needs at least {MIN_OUTPUT} bytes")),
+        bytes => Ok(bytes),
+    }
+}
+
+fn record_bytes(text: &str) -> Result<usize, String> {
+    /// Below this the first line and the last would not fit, nor any between them.
+    const MIN_RECORD: usize = 16 << 10;
+    match bytes(text)? {
+        bytes if bytes < MIN_RECORD => Err(format!("a decision record needs at least {MIN_RECORD} bytes")),
         bytes => Ok(bytes),
     }
 }

@@ -140,8 +140,10 @@ fn affirmed(statement: &Statement) -> Vec<String> {
     }
     let json = statement.to_json().unwrap_or_default();
     let conditions = json.get("conditions").and_then(Value::as_array).into_iter().flatten();
-    let mut open: Vec<_> =
-        conditions.filter(|condition| condition.get("kind") == Some(&json!("when"))).filter_map(|when| when.get("body")).collect();
+    let mut open: Vec<_> = conditions
+        .filter(|condition| condition.get("kind") == Some(&json!("when")))
+        .filter_map(|when| when.get("body"))
+        .collect();
     let mut paths = Vec::new();
     while let Some(expression) = open.pop() {
         for (operator, operands) in expression.as_object().into_iter().flatten() {

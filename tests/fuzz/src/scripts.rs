@@ -195,6 +195,7 @@ pub fn run(runner: &Runner, world: &mut World, script: String) -> Value {
         call_bytes: CALL_BYTES,
         handles: 8,
         output: 1 << 20,
+        ..Limits::default()
     };
     let job = Job {
         script,
