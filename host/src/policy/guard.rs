@@ -66,7 +66,7 @@ pub const GUARDS: &[(&str, &[&str])] = &[
             "/var/snap/amazon-ssm-agent",
         ],
     ),
-    // And this program's file and the decision record, wherever they are.
+    // And this program's file, the decision record and the dictionary of what is not redacted, wherever they are.
     (REX, &["/etc/opt/rex"]),
 ];
 
