@@ -137,6 +137,8 @@ struct Writer {
     state: Mutex<State>,
 }
 
+const ON_STANDARD_ERROR: &str = "on standard error";
+
 /// Room for the last line of a run, which stands in the record whatever came before it.
 const END: usize = 4 << 10;
 
@@ -268,6 +270,10 @@ impl Audit {
     ) -> Result<Self, AuditError> {
         let (sink, tail) = match &recording.destination {
             Destination::Report => return Ok(Self(None)),
+            Destination::StandardError if crate::platform::errors_are_lost() => {
+                let cause = io::Error::other("it is closed, or /dev/null");
+                return Err(AuditError::Unwritable { destination: ON_STANDARD_ERROR.to_owned(), cause });
+            }
             Destination::StandardError => (Sink::StandardError, None),
             Destination::File(path) => {
                 let error = |cause| AuditError::Unwritable { destination: path.display().to_string(), cause };
@@ -375,7 +381,7 @@ impl Writer {
             Err(cause) => {
                 state.closed = true;
                 let destination = match &self.sink {
-                    Sink::StandardError => "on standard error".to_owned(),
+                    Sink::StandardError => ON_STANDARD_ERROR.to_owned(),
                     Sink::File { path, .. } => path.display().to_string(),
                 };
                 Err(AuditError::Unwritable { destination, cause })

@@ -21,6 +21,13 @@ pub(super) enum InputError {
     NotUtf8 { what: &'static str, path: PathBuf, position: usize },
     #[error("the {what} {path} has more than {limit} bytes")]
     TooLarge { what: &'static str, path: PathBuf, limit: usize },
+    #[error("the script {0} is empty")]
+    EmptyScript(String),
+    #[error(
+        "the arguments in {path} are not valid: {cause}; an argument file has the form {{\"name\": {{\"stringValue\": \"x\"}}}}, and plain JSON \
+         is for --args-json"
+    )]
+    ArgumentFile { path: PathBuf, cause: serde_json::Error },
     #[error("the arguments {origin} are not valid: {cause}")]
     Arguments { origin: String, cause: serde_json::Error },
     #[error("the argument `{0}` is given twice")]
@@ -46,12 +53,16 @@ impl InputError {
 
 impl InputArguments {
     pub(super) fn script(&self) -> Result<String, InputError> {
-        match (&self.script, &self.script_env, &self.script_file) {
-            (Some(text), ..) => Ok(text.clone()),
-            (None, Some(name), _) => environment(name),
-            (None, None, Some(path)) => read("script", path, MAX_SCRIPT_BYTES),
-            (None, None, None) => Err(InputError::NoScript),
-        }
+        let (text, origin) = match (&self.script, &self.script_env, &self.script_file) {
+            (Some(text), ..) => (text.clone(), "of --script".to_owned()),
+            (None, Some(name), _) => (environment(name)?, format!("in the environment variable {name}")),
+            (None, None, Some(path)) if path.as_os_str() == "-" => {
+                (read("script", path, MAX_SCRIPT_BYTES)?, "on standard input".to_owned())
+            }
+            (None, None, Some(path)) => (read("script", path, MAX_SCRIPT_BYTES)?, path.display().to_string()),
+            (None, None, None) => return Err(InputError::NoScript),
+        };
+        if text.trim().is_empty() { Err(InputError::EmptyScript(origin)) } else { Ok(text) }
     }
 
     pub(super) fn policy(&self) -> Result<String, InputError> {
@@ -78,9 +89,7 @@ impl InputArguments {
         };
         if let Some(path) = &self.script_arguments_file {
             let text = read("argument file", path, MAX_ARGUMENT_BYTES)?;
-            let members =
-                tagged(&text).map_err(|cause| InputError::Arguments { origin: format!("in {}", path.display()), cause })?;
-            for (name, value) in members {
+            for (name, value) in tagged(&text).map_err(|cause| InputError::ArgumentFile { path: path.clone(), cause })? {
                 add(name, value)?;
             }
         }
