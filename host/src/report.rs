@@ -568,13 +568,26 @@ mod tests {
             journal.decisions.insert(*action, (1 << 40, 1 << 40));
         }
         journal.decisions.retain(|action, _| action.namespace() == "file_system");
+        journal.hardening = Some(Hardening {
+            landlock: "off: the policy names a special file system",
+            capabilities: Some((0..41).map(|_| "CAP_DAC_READ_SEARCH".to_owned()).collect()),
+            ..Hardening::default()
+        });
+        let [run, sha256] = [32, 64].map(|digits| "a".repeat(digits));
+        journal.record = Some(Head { run, lines: 1 << 40, sha256: crate::audit::Link::parse(sha256.as_bytes()).unwrap() });
+        let digests = Digests {
+            script_sha256: sha256.clone(),
+            policy_sha256: sha256.clone(),
+            schema_sha256: sha256.clone(),
+            guest_sha256: sha256,
+        };
         let message = "\u{1}".repeat(MAX_MESSAGE);
         for outcome in [
             Outcome::SyntaxError { message: message.clone(), position: Some((u32::MAX, u32::MAX)) },
             Outcome::ScriptError { message: message.clone(), position: Some((u32::MAX, u32::MAX)) },
             Outcome::Limit(message.clone()),
         ] {
-            let report = Report::new(outcome, Usage::default(), Digests::default(), &journal, LIMIT);
+            let report = Report::new(outcome, Usage::default(), digests.clone(), &journal, LIMIT);
             let text = serde_json::to_string(&report).unwrap();
             assert!(text.len() <= LIMIT && report.error().unwrap().starts_with('\u{1}'), "{}", text.len());
         }

@@ -116,6 +116,11 @@ pub(super) fn special(path: &str) -> Option<&'static str> {
     SPECIAL.iter().find(|root| is_in(path, root)).copied()
 }
 
+/// The stack for taking a statement apart: no less than a main thread has, where it was read first, and so much more for each byte of its
+/// text. Memory is taken as it is used.
+const MIN_STACK: usize = 16 << 20;
+const STACK_OF_BYTE: usize = 512;
+
 /// The special file systems that a statement permits by name, whether as an entity or in a pattern.
 pub(super) fn names(statement: &Statement) -> Vec<&'static str> {
     if statement.effect() == Effect::Forbid {
@@ -138,7 +143,12 @@ fn affirmed(statement: &Statement) -> Vec<String> {
     if !statement.has_non_scope_constraint() || !SPECIAL.iter().any(|root| text.contains(root)) {
         return Vec::new();
     }
-    let json = statement.to_json().unwrap_or_default();
+    // It goes as deep as the statement has operators, and nothing but the text bounds these.
+    stacker::grow(MIN_STACK + STACK_OF_BYTE * text.len(), || affirmed_in(&statement.to_json().unwrap_or_default()))
+}
+
+/// The same of a statement as JSON.
+fn affirmed_in(json: &Value) -> Vec<String> {
     let conditions = json.get("conditions").and_then(Value::as_array).into_iter().flatten();
     let mut open: Vec<_> = conditions
         .filter(|condition| condition.get("kind") == Some(&json!("when")))
@@ -261,6 +271,16 @@ mod tests {
         }
         assert_eq!(named(r#"permit(principal, action, resource is file_system::File in file_system::Dir::"/sys");"#), ["/sys"]);
         assert_eq!((special("/proc/1/mem"), special("/dev"), special("/device")), (Some("/proc"), Some("/dev"), None));
+    }
+
+    #[test]
+    fn a_condition_of_many_parts_is_read_to_its_end() {
+        let parts = vec!["resource.path == \"/srv/x\""; 3000].join(" || ");
+        let statement = |last: &str| format!("permit(principal, action, resource) when {{ {last} || {parts} || {last} }};");
+        assert_eq!(
+            (named(&statement("resource.path == \"/proc/x\"")), named(&statement("\"/proc\" == \"/x\""))),
+            (vec!["/proc"], vec![])
+        );
     }
 
     /// Each mentions it, and none says that it is permitted.
