@@ -21,8 +21,6 @@ pub(super) enum InputError {
     NotUtf8 { what: &'static str, path: PathBuf, position: usize },
     #[error("the {what} {path} has more than {limit} bytes")]
     TooLarge { what: &'static str, path: PathBuf, limit: usize },
-    #[error("the script {0} is empty")]
-    EmptyScript(String),
     #[error(
         "the arguments in {path} are not valid: {cause}; an argument file has the form {{\"name\": {{\"stringValue\": \"x\"}}}}, and plain JSON \
          is for --args-json"
@@ -53,16 +51,22 @@ impl InputError {
 
 impl InputArguments {
     pub(super) fn script(&self) -> Result<String, InputError> {
-        let (text, origin) = match (&self.script, &self.script_env, &self.script_file) {
-            (Some(text), ..) => (text.clone(), "of --script".to_owned()),
-            (None, Some(name), _) => (environment(name)?, format!("in the environment variable {name}")),
-            (None, None, Some(path)) if path.as_os_str() == "-" => {
-                (read("script", path, MAX_SCRIPT_BYTES)?, "on standard input".to_owned())
-            }
-            (None, None, Some(path)) => (read("script", path, MAX_SCRIPT_BYTES)?, path.display().to_string()),
-            (None, None, None) => return Err(InputError::NoScript),
-        };
-        if text.trim().is_empty() { Err(InputError::EmptyScript(origin)) } else { Ok(text) }
+        match (&self.script, &self.script_env, &self.script_file) {
+            (Some(text), ..) => Ok(text.clone()),
+            (None, Some(name), _) => environment(name),
+            (None, None, Some(path)) => read("script", path, MAX_SCRIPT_BYTES),
+            (None, None, None) => Err(InputError::NoScript),
+        }
+    }
+
+    /// Where the script is from.
+    pub(super) fn origin(&self) -> String {
+        match (&self.script_env, &self.script_file) {
+            (Some(name), _) => format!("in the environment variable {name}"),
+            (None, Some(path)) if path.as_os_str() == "-" => "on standard input".to_owned(),
+            (None, Some(path)) => path.display().to_string(),
+            (None, None) => "of --script".to_owned(),
+        }
     }
 
     pub(super) fn policy(&self) -> Result<String, InputError> {

@@ -68,6 +68,7 @@ pub(super) fn prepare(
         loading.end()?,
         Job {
             script,
+            origin: input.origin(),
             arguments,
             policy: Arc::new(policy),
             limits,

@@ -37,6 +37,8 @@ pub struct Runner {
 pub struct Job {
     /// The script's text.
     pub script: String,
+    /// Where it is from, for who is told that there is none.
+    pub origin: String,
     /// A JSON object. Each of its members becomes a variable.
     pub arguments: String,
     /// What the script may do.
@@ -214,7 +216,7 @@ impl Runner {
             return Err(Outcome::Limit(format!("the script has {} bytes, and may have {MAX_SCRIPT_BYTES}", job.script.len())));
         }
         if job.script.trim().is_empty() {
-            return Err(Outcome::Invalid("the script is empty".to_owned()));
+            return Err(Outcome::Invalid(format!("the script {} is empty", job.origin)));
         }
         let dictionary = AbsolutePath::parse(&job.redaction_dictionary)
             .map_err(|error| Outcome::Invalid(format!("the redaction dictionary: {error}")))?;

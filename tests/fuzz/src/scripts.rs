@@ -203,6 +203,7 @@ pub fn run(runner: &Runner, world: &mut World, script: String) -> Value {
         policy: world.policy(),
         limits,
         audit: world.recording(),
+        origin: "here".to_owned(),
         redaction_dictionary: world.dictionary(),
         harden: false,
     };
@@ -506,6 +507,7 @@ mod tests {
                 policy: std::sync::Arc::clone(&policy),
                 limits: Limits::default(),
                 audit: rex_runner::audit::Recording::default(),
+                origin: "here".to_owned(),
                 redaction_dictionary: "/x".to_owned(),
                 harden: false,
             };
