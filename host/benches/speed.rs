@@ -112,6 +112,7 @@ fn prepare(script: &str, policy: &str, result: &str) -> Result<impl Fn() -> u8 +
     let runner = Runner::new()?;
     let job = Job {
         harden: false,
+        origin: "here".to_owned(),
         redaction_dictionary: rex_runner::run::REDACTION_DICTIONARY.to_owned(),
         script: script.to_owned(),
         arguments: "{}".to_owned(),

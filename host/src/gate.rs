@@ -117,13 +117,17 @@ pub struct Asked<'a> {
     pub path: &'a str,
 }
 
+/// What is told of a denial where only links lead to what is not permitted. The policy's own reason would tell where: it is for the record
+/// alone.
+const ELSEWHERE: &str = "the policy does not permit it where this path leads";
+
 /// Why there is no permit.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The policy does not allow it.
     #[error("{0}")]
     Denied(DenialRecord),
-    /// The answer could not be recorded. The run ends.
+    /// The answer is not in the record. The run ends.
     #[error(transparent)]
     Unrecorded(#[from] AuditError),
     /// The run has to end.
@@ -154,7 +158,16 @@ impl Gate {
     ///
     /// When the policy does not allow it, when its answer cannot be recorded, or when the run has to end.
     pub fn permit<A: Act, R: Resource>(&mut self, asked: Asked<'_>, resource: R) -> Result<Permit<A, R>, Refusal> {
-        self.ask(asked, resource).inspect_err(|refusal| self.report(refusal))
+        self.ask(asked, None, resource).inspect_err(|refusal| self.report(refusal))
+    }
+
+    /// The same for what shall be elsewhere afterwards: `to` is what the caller called that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gate::permit`].
+    pub fn permit_to<A: Act, R: Resource>(&mut self, asked: Asked<'_>, to: &str, resource: R) -> Result<Permit<A, R>, Refusal> {
+        self.ask(asked, Some(to), resource).inspect_err(|refusal| self.report(refusal))
     }
 
     /// Asks for one thing, and where the policy does not allow it but might allow another, for that. Both answers are recorded. The
@@ -168,13 +181,13 @@ impl Gate {
         asked: Asked<'_>,
         resource: &R,
     ) -> Result<Either<A, B, R>, Refusal> {
-        let denial = match self.ask(asked, resource.clone()) {
+        let denial = match self.ask(asked, None, resource.clone()) {
             Ok(permit) => return Ok(Either::First(permit)),
             Err(Refusal::Denied(denial)) => denial,
             Err(refusal) => return Err(refusal),
         };
         if self.decider.may_permit(B::ACTION) {
-            match self.ask(asked, resource.clone()) {
+            match self.ask(asked, None, resource.clone()) {
                 Err(Refusal::Denied(_)) => {}
                 answer => return answer.map(|permit| Either::Second(permit, denial)),
             }
@@ -195,7 +208,7 @@ impl Gate {
         }
     }
 
-    fn ask<A: Act, R: Resource>(&mut self, asked: Asked<'_>, resource: R) -> Result<Permit<A, R>, Refusal> {
+    fn ask<A: Act, R: Resource>(&mut self, asked: Asked<'_>, to: Option<&str>, resource: R) -> Result<Permit<A, R>, Refusal> {
         let (kind, id) = resource.describe();
         let facts = resource.facts();
         let decision = self.decider.decide(Request { action: A::ACTION, kind, id, facts: &facts });
@@ -209,17 +222,32 @@ impl Gate {
             decision: &decision,
         })?;
         if !decision.allowed {
+            let told = self.told::<A>(asked, to, id, &facts).unwrap_or_else(|| decision.reason.to_string());
             let denial = DenialRecord {
                 decision: number,
                 principal: self.principal.clone(),
                 action: A::ACTION.to_string(),
                 resource: format!("{}::{:?}", asked.kind.name(), asked.path),
-                reason: decision.reason.to_string(),
+                reason: told,
             };
             return Err(Refusal::Denied(denial));
         }
         // A run that was given up while the policy was asked must have no effect any more.
         self.clock.check()?;
         Ok(Permit { resource, action: PhantomData })
+    }
+
+    /// What is told of a denial where links lead elsewhere: what the policy says of the paths as they were given, so that not even the link
+    /// shows where they may not be looked at.
+    fn told<A: Act>(&mut self, asked: Asked<'_>, to: Option<&str>, id: &str, facts: &Facts) -> Option<String> {
+        let given = match (facts, to) {
+            (Facts::Destination(_), Some(to)) => &Facts::Destination(to.to_owned()),
+            _ => facts,
+        };
+        if id == asked.path && given == facts {
+            return None;
+        }
+        let decision = self.decider.decide(Request { action: A::ACTION, kind: asked.kind, id: asked.path, facts: given });
+        Some(if decision.allowed { ELSEWHERE.to_owned() } else { decision.reason.to_string() })
     }
 }

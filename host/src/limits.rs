@@ -20,6 +20,8 @@ pub struct Limits {
     pub handles: usize,
     /// Bytes of the report.
     pub output: usize,
+    /// Bytes that the run adds to the decision record.
+    pub record: usize,
 }
 
 /// A script may be this long, in bytes.
@@ -38,6 +40,7 @@ impl Default for Limits {
             call_bytes: 64 << 20,
             handles: 256,
             output: 24_000,
+            record: 256 << 20,
         }
     }
 }

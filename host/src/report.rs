@@ -11,7 +11,7 @@ use crate::platform::Hardening;
 
 /// The version of the JSON's form.
 const SCHEMA_VERSION: u32 = 1;
-/// Bytes of an error's message.
+/// Bytes of an error's message, with its escapes.
 const MAX_MESSAGE: usize = 1024;
 
 /// How a run ended.
@@ -259,16 +259,22 @@ impl Report {
     pub fn new(outcome: Outcome, usage: Usage, digests: Digests, journal: &Journal, limit: usize) -> Self {
         let mut report = Self::bare(&outcome, usage, digests, journal);
         report.limit = limit;
+        if let Some(message) = outcome.message() {
+            report.explain(message);
+        }
         let mut room = limit.saturating_sub(report.size() + SLACK);
 
-        for denial in &journal.denials {
-            let size = size(denial) + 1;
+        // The smallest first, so that none with a long path keeps others out.
+        let mut denials: Vec<_> = journal.denials.iter().map(|denial| (size(denial) + 1, denial)).collect();
+        denials.sort_by_key(|(size, _)| *size);
+        for (size, denial) in denials {
             if size > room / 2 {
                 break;
             }
             room -= size;
             report.decisions.denials.push(denial.clone());
         }
+        report.decisions.denials.sort_by_key(|denial| denial.decision);
         let kept = u64::try_from(report.decisions.denials.len()).unwrap_or(u64::MAX);
         report.truncated.denials = usize::try_from(report.decisions.denied.saturating_sub(kept)).unwrap_or(usize::MAX);
 
@@ -307,9 +313,20 @@ impl Report {
         Self::new(outcome, Usage::default(), Digests::default(), &Journal::default(), limit)
     }
 
+    /// Says what went wrong, as far as there is room: it stands in each alarm too.
+    fn explain(&mut self, message: &str) {
+        let room = self.limit.saturating_sub(self.size() + SLACK) / (1 + self.alarms.len());
+        let message = cut(message, room.min(MAX_MESSAGE));
+        for alarm in &mut self.alarms {
+            alarm.alarm_details.clone_from(&message);
+        }
+        if let Some(error) = &mut self.error {
+            error.message = message;
+        }
+    }
+
     /// The verdict, without anything that a script makes longer.
     fn bare(outcome: &Outcome, usage: Usage, digests: Digests, journal: &Journal) -> Self {
-        let message = outcome.message().map(|message| cut(message, MAX_MESSAGE)).unwrap_or_default();
         let position = outcome.position();
         let counts = journal.decisions.iter();
         let by_action: BTreeMap<_, _> = counts
@@ -332,7 +349,7 @@ impl Report {
             exit_code: outcome.exit_code(),
             error: outcome.error_type().map(|error_type| ErrorReport {
                 error_type,
-                message: message.clone(),
+                message: String::new(),
                 line: position.map(|(line, _)| line),
                 column: position.map(|(_, column)| column),
             }),
@@ -348,7 +365,7 @@ impl Report {
             digests,
             record: journal.record.clone(),
             hardening: journal.hardening.clone(),
-            alarms: outcome.alarms().iter().map(|alarm_type| Alarm { alarm_type, alarm_details: message.clone() }).collect(),
+            alarms: outcome.alarms().iter().map(|alarm_type| Alarm { alarm_type, alarm_details: String::new() }).collect(),
             metrics: vec![
                 metric("RexRunnerScriptExecutionTime", "TIME", nanoseconds),
                 metric("RexRunnerScriptExecutionSuccessCount", "COUNT", success),
@@ -428,12 +445,14 @@ fn size(value: &impl Serialize) -> usize {
     serde_json::to_string(value).map_or(usize::MAX / 4, |text| text.len())
 }
 
+/// As much of a text as takes at most `limit` bytes in a JSON string.
 fn cut(text: &str, limit: usize) -> String {
-    let end = text.floor_char_boundary(limit);
-    match text.get(..end) {
-        Some(beginning) if end < text.len() => format!("{beginning}…"),
-        _ => text.to_owned(),
+    const MARK: &str = "…";
+    if escaped_prefix(text, limit) == text.len() {
+        return text.to_owned();
     }
+    let end = escaped_prefix(text, limit.saturating_sub(MARK.len()));
+    format!("{}{MARK}", text.get(..end).unwrap_or_default())
 }
 
 /// How many bytes of a text become at most `room` bytes in a JSON string.
@@ -518,6 +537,60 @@ mod tests {
         assert_eq!(denials[0]["decision"], 1);
         assert_eq!(denials.len() as u64 + report["truncated"]["denials"].as_u64().unwrap(), 100);
         assert_eq!((report["output"].as_str().unwrap(), text.len() <= LIMIT), ("short", true));
+    }
+
+    fn denial(decision: u64, resource: &str) -> DenialRecord {
+        let [principal, action, reason] = ["root", "read", "no policy permits it"].map(str::to_owned);
+        DenialRecord { decision, principal, action, resource: resource.to_owned(), reason }
+    }
+
+    // Threat: T-AUDIT-3
+    #[test]
+    fn a_denial_with_a_long_path_does_not_hide_the_others() {
+        let mut journal = Journal::default();
+        for path in ["/a", &"\u{1}".repeat(4000), "/b", &"\u{1}".repeat(1000), "/c"] {
+            let decision = journal.count(Action::Read, false);
+            journal.deny(denial(decision, path));
+        }
+        let report: serde_json::Value = serde_json::from_str(&json(finished(""), &journal)).unwrap();
+        let shown: Vec<_> =
+            report["decisions"]["denials"].as_array().unwrap().iter().map(|denial| denial["decision"].as_u64()).collect();
+        assert_eq!((shown, report["truncated"]["denials"].as_u64()), (vec![Some(1), Some(3), Some(4), Some(5)], Some(1)));
+    }
+
+    /// With all that can stand in the verdict, in the smallest report that can be asked for.
+    // Threat: T-RES-9
+    #[test]
+    fn a_message_of_escapes_does_not_make_the_report_longer() {
+        const LIMIT: usize = 4096;
+        let mut journal = Journal::default();
+        for action in Action::ALL {
+            journal.decisions.insert(*action, (1 << 40, 1 << 40));
+        }
+        journal.decisions.retain(|action, _| action.namespace() == "file_system");
+        journal.hardening = Some(Hardening {
+            landlock: "off: the policy names a special file system",
+            capabilities: Some((0..41).map(|_| "CAP_DAC_READ_SEARCH".to_owned()).collect()),
+            ..Hardening::default()
+        });
+        let [run, sha256] = [32, 64].map(|digits| "a".repeat(digits));
+        journal.record = Some(Head { run, lines: 1 << 40, sha256: crate::audit::Link::parse(sha256.as_bytes()).unwrap() });
+        let digests = Digests {
+            script_sha256: sha256.clone(),
+            policy_sha256: sha256.clone(),
+            schema_sha256: sha256.clone(),
+            guest_sha256: sha256,
+        };
+        let message = "\u{1}".repeat(MAX_MESSAGE);
+        for outcome in [
+            Outcome::SyntaxError { message: message.clone(), position: Some((u32::MAX, u32::MAX)) },
+            Outcome::ScriptError { message: message.clone(), position: Some((u32::MAX, u32::MAX)) },
+            Outcome::Limit(message.clone()),
+        ] {
+            let report = Report::new(outcome, Usage::default(), digests.clone(), &journal, LIMIT);
+            let text = serde_json::to_string(&report).unwrap();
+            assert!(text.len() <= LIMIT && report.error().unwrap().starts_with('\u{1}'), "{}", text.len());
+        }
     }
 
     proptest! {

@@ -110,6 +110,7 @@ fn amounts_with_and_without_units() {
         &["--max-output", "1GiB"],
         &["--max-call-bytes", "1KiB"],
         &["--max-handles", "1"],
+        &["--max-record", "16KiB"],
     ] {
         case.run_with("1", PERMIT_ALL, options).expect_code(0);
     }
@@ -142,6 +143,7 @@ fn help_names_every_option_and_exit_code() {
             "--max-output",
             "--max-call-bytes",
             "--max-handles",
+            "--max-record",
             "--audit-log",
             "--audit-format",
             "--output-format",

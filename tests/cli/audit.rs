@@ -50,6 +50,24 @@ fn every_decision_has_its_line() {
     assert_eq!((&lines[8]["outcome"], &lines[8]["exit_code"]), (&"denied".into(), &3.into()));
 }
 
+/// It would pass for one that was written.
+// Threat: T-AUDIT-1
+#[test]
+fn a_record_on_standard_error_that_is_closed_is_refused() {
+    let case = Case::new();
+    let policy = case.file("policy", PERMIT_ALL);
+    for errors in ["2>&-", "2>/dev/null"] {
+        let line = format!(
+            "exec '{}' --script 'touch(\"{}\")' -p '{policy}' --audit-log - {errors}",
+            rex_runner().display(),
+            case.path("ran")
+        );
+        let mut shell = std::process::Command::new("sh");
+        let ran = finish(shell.args(["-c", &line]).stdout(std::process::Stdio::piped()).spawn().unwrap()).expect_code(7);
+        assert!(ran.error().contains("standard error") && !case.exists("ran"), "{ran:?}");
+    }
+}
+
 /// A script that reads the record finds the line that lets it do so.
 // Threat: T-AUDIT-1
 #[test]

@@ -64,8 +64,8 @@ fn an_empty_script() {
             refused(&case, ran, 5, &["script", "empty"])
         }
     }
-    refused(&case, run(&["-s", "-", "-p", &policy], ""), 5, &["script", "empty"]);
-    refused(&case, run(&["--script", "", "-p", &policy], ""), 5, &["script", "empty"]);
+    refused(&case, run(&["-s", "-", "-p", &policy], ""), 5, &["the script on standard input is empty"]);
+    refused(&case, run(&["--script", "", "-p", &policy], ""), 5, &["the script of --script is empty"]);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn an_unknown_flag_or_a_bad_value_is_a_usage_error() {
         (&["--timeout", "1d"], "--timeout"),
         (&["--timeout", ""], "--timeout"),
         (&["--timeout", "99999999999999999999"], "--timeout"),
-        (&["--fuel", "0"], "--fuel"),
+        (&["--fuel", "0"], "from 1 to 18446744073709551615"),
         (&["--fuel", "1MiB"], "--fuel"),
         (&["--fuel", "99999999999G"], "--fuel"),
         (&["--max-memory", "lots"], "--max-memory"),
@@ -205,7 +205,9 @@ fn an_unknown_flag_or_a_bad_value_is_a_usage_error() {
         (&["--max-output", "0"], "--max-output"),
         (&["--max-call-bytes", "0"], "--max-call-bytes"),
         (&["--max-handles", "0"], "--max-handles"),
+        (&["--max-handles", "x"], "from 1 to 100000"),
         (&["--max-handles", "100001"], "--max-handles"),
+        (&["--max-record", "16383"], "16384"),
         (&["--arg", "x"], "--arg"),
         (&["-o", "xml"], "xml"),
     ] {
@@ -214,6 +216,30 @@ fn an_unknown_flag_or_a_bad_value_is_a_usage_error() {
         assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains(word), "{options:?}: {ran:?}");
         assert!(!case.exists("ran"), "{options:?}");
     }
+}
+
+/// The second of them would be found empty.
+#[test]
+fn two_inputs_from_standard_input_are_a_usage_error() {
+    let (case, script, policy) = case();
+    for (arguments, names) in [
+        (&["-s", "-", "-p", "-"][..], "-s - and -p -"),
+        (&["check", "-s", "-", "-p", "-"], "-s - and -p -"),
+        (&["-s", "-", "-p", &policy, "-a", "-"], "-s - and -a -"),
+        (&["-s", &script, "-p", "-", "-a", "-"], "-p - and -a -"),
+    ] {
+        let ran = run(arguments, "1");
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran:?}");
+        assert!(ran.stderr.contains(names) && !case.exists("ran"), "{arguments:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn plain_json_in_an_argument_file_is_told_where_it_goes() {
+    let (case, script, policy) = case();
+    let arguments = case.file("arguments", r#"{"x": 3}"#);
+    let words = &[&*arguments, r#"{"name": {"stringValue": "x"}}"#, "--args-json"];
+    refused(&case, run(&["-s", &script, "-p", &policy, "-a", &arguments], ""), 5, words);
 }
 
 #[test]

@@ -203,6 +203,15 @@ fn closed_standard_streams_are_no_error() {
     assert!(ran.code == 0 && case.exists("ran"), "{ran:?}");
 }
 
+#[test]
+fn a_report_that_cannot_be_written_is_said() {
+    let case = Case::new();
+    let policy = case.file("policy", PERMIT_ALL);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ran = finish(command(&["--script", "1", "-p", &policy]).stdout(full).spawn().unwrap());
+    assert!(ran.code == 6 && ran.stderr.contains("the report could not be written to standard output: "), "{ran:?}");
+}
+
 /// A script must not be able to paint a result that it did not have.
 // Threat: T-GUEST-9
 #[test]

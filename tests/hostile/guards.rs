@@ -1,5 +1,7 @@
 //! What a permit for everything does not mean.
 
+use std::os::unix::fs::symlink;
+
 use rex_tests::{Case, command, finish};
 
 use crate::tools::with_path;
@@ -49,6 +51,29 @@ fn a_script_does_not_change_the_decision_record() {
         assert!(ran.denials()[0]["reason"].as_str().unwrap().contains("`rex`"), "{script}: {ran:?}");
     }
     assert_eq!(case.content("record").unwrap().matches("run_started").count(), 4);
+}
+
+/// Who says what is not redacted reads everything.
+// Threat: T-POLICY-9
+#[test]
+fn a_script_does_not_write_the_dictionary_of_what_is_not_redacted() {
+    let case = Case::new();
+    let [link, real] = ["in/link", "in/real"].map(|name| case.path(name));
+    case.file("in/mine", "%m\n");
+    let policy = case.permit(&["open", "stat", "read", "write", "create", "delete", "move"], &["in"]);
+    symlink("real", &link).unwrap();
+    let missing = case.path("in/missing");
+    for (dictionary, target) in [(&missing, &missing), (&link, &link), (&link, &real)] {
+        for change in
+            ["write(p, \"%m\")", "write([write::replace], p, \"%m\")", "rm(p)", "mv(p, p + \"2\")", "mv(d + \"/mine\", p)"]
+        {
+            let arguments = serde_json::json!({ "p": target, "d": case.path("in") }).to_string();
+            let options = &["--redaction-dictionary", dictionary, "--args-json", &arguments];
+            let ran = case.run_with(change, &policy, options);
+            assert!(ran.code == 3 || ran.error().contains("NotFound"), "{change}: {ran:?}");
+            assert!(!case.exists("in/missing") && !case.exists("in/real") && case.exists("in/link"), "{change}: {ran:?}");
+        }
+    }
 }
 
 // Threat: T-POLICY-10

@@ -137,6 +137,25 @@ fn a_text_of_too_many_bytes_is_not_written() {
     }
 }
 
+/// Nothing can be done any more that is not recorded, and the end of the run is.
+// Threat: T-AUDIT-10
+#[test]
+fn a_record_that_is_full_ends_the_run_before_the_effect() {
+    let case = Case::new();
+    let (file, log) = (case.file("in/f", ""), case.path("log"));
+    let options = &["--max-record", "32KiB", "--audit-log", &log, "--arg", &format!("p={file}")];
+    let ran = case.run_with("loop { try { write([write::append], p, \"x\") } catch {} }", PERMIT_ALL, options).expect_code(4);
+    assert!(ran.report["outcome"] == "limit" && ran.error().contains("32768 bytes (--max-record)"), "{ran:?}");
+    let record = case.content("log").unwrap();
+    assert!(record.len() <= 32 << 10 && record.lines().last().unwrap().contains("\"outcome\":\"limit\""), "{record}");
+    assert_eq!(record.matches(r#"Action::\"write\""#).count(), case.content("in/f").unwrap().len());
+
+    let script = "let p = \"\"; for n in 0..1000 { p += \"/\\x01\\x01\"; } loop { try { stat(p) } catch {} }";
+    let options = &["--max-record", "1MiB", "--audit-log", "-"];
+    let ran = case.run_with(script, "forbid(principal, action, resource);", options).expect_code(4);
+    assert!(ran.stderr.len() <= 1 << 20 && ran.stderr.lines().last().unwrap().contains("run_ended"), "{}", ran.stderr.len());
+}
+
 // Threat: T-RES-6
 #[test]
 fn a_directory_of_too_many_names_is_a_limit() {

@@ -293,3 +293,46 @@ fn a_denial_does_not_tell_where_a_link_leads() {
     let ran = denied(&case, "mkdir([mkdir::parents], p + \"/a/b\")", &link, &policy);
     assert!(ran.denials()[0]["resource"].as_str().unwrap().contains(&link), "{ran:?}");
 }
+
+/// Nor by its reason. The operator finds it in the record.
+// Threat: T-PATH-7
+#[test]
+fn the_reason_of_a_denial_does_not_tell_where_a_link_leads() {
+    let case = Case::new();
+    let [link, record] = ["in/link", "record"].map(|name| case.path(name));
+    case.file("in/mine", "x");
+    let forbid = |name: &str| {
+        format!("@id(\"hidden-{name}\") forbid(principal, action, resource in file_system::Dir::{:?});", case.dir(name))
+    };
+    let everything = ["permit(principal, action, resource);".to_owned(), forbid("a"), forbid("b")].concat();
+    let mut told = Vec::new();
+    for (target, policy, real) in [
+        (case.path("a/f"), &everything, "forbidden by hidden-a"),
+        (case.path("b/f"), &everything, "forbidden by hidden-b"),
+        ("/proc/version".to_owned(), &everything, "no policy that names /proc"),
+        (case.path("c/f"), &case.permit(&["open", "read"], &["in"]), "no policy permits it"),
+    ] {
+        let _ = std::fs::remove_file(&link);
+        symlink(&target, &link).unwrap();
+        let options = &["--audit-log", &record, "--arg", &format!("p={link}")];
+        let ran = case.run_with("try { cat(p) } catch (e) { info(e.to_string()); throw e }", policy, options).expect_code(3);
+        assert!(case.content("record").unwrap().contains(real), "{real}");
+        told.push((ran.error().to_owned(), ran.denials()[0].clone(), ran.logs().concat()));
+    }
+    told.dedup_by(|(error, denial, log), (other_error, other, other_log)| {
+        error == other_error && denial["reason"] == other["reason"] && log == other_log
+    });
+    assert_eq!(told.len(), 1, "{told:#?}");
+
+    // Nor where it would be moved to.
+    let _ = std::fs::remove_file(&link);
+    symlink(case.dir("d"), &link).unwrap();
+    let script = format!("mv({:?}, p + \"/f\")", case.path("in/mine"));
+    let policy = format!(
+        "permit(principal, action, resource); @id(\"not-there\") forbid(principal, action == file_system::Action::\"move\", resource)
+         when {{ context.destination.path like \"{}/*\" }};",
+        case.path("d")
+    );
+    let ran = with_path(&case, &script, &link, &policy).expect_code(3);
+    assert!(ran.denials()[0]["reason"].as_str().unwrap().contains("where this path leads"), "{ran:?}");
+}

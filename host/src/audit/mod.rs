@@ -111,12 +111,16 @@ pub enum Destination {
     File(PathBuf),
 }
 
-/// A line could not be written.
+/// Why a line is not in the record.
 #[derive(Debug, thiserror::Error)]
-#[error("the decision record {destination} cannot be written: {cause}; nothing happens without it")]
-pub struct AuditError {
-    destination: String,
-    cause: io::Error,
+#[expect(missing_docs, reason = "the fields' names say it")]
+pub enum AuditError {
+    /// It could not be written.
+    #[error("the decision record {destination} cannot be written: {cause}; nothing happens without it")]
+    Unwritable { destination: String, cause: io::Error },
+    /// The run may not write so many bytes.
+    #[error("the run's decision record would have had more than {0} bytes (--max-record)")]
+    Full(usize),
 }
 
 /// The record of one run. Copies of it write to the same place.
@@ -128,8 +132,15 @@ struct Writer {
     sink: Sink,
     format: Format,
     subject: Subject,
+    /// Bytes that it may write.
+    limit: usize,
     state: Mutex<State>,
 }
+
+const ON_STANDARD_ERROR: &str = "on standard error";
+
+/// Room for the last line of a run, which stands in the record whatever came before it.
+const END: usize = 4 << 10;
 
 /// What all lines of a run are about.
 #[derive(Debug)]
@@ -151,6 +162,8 @@ enum Sink {
 struct State {
     /// Lines that were written.
     lines: u64,
+    /// Their bytes.
+    bytes: usize,
     /// The hash of the last one.
     last: Option<Link>,
     /// Whether the file ends in the middle of a line of somebody else.
@@ -243,17 +256,27 @@ struct Envelope<'l> {
 }
 
 impl Audit {
-    /// Opens the destination for the run of this id, and records that it begins, and with what.
+    /// Opens the destination for the run of this id, and records that it begins, and with what. `limit` is how many bytes the run may write.
     ///
     /// # Errors
     ///
     /// When the file cannot be opened for appending, or the line cannot be written; the run must not begin.
-    pub fn start(recording: &Recording, run: String, principal: &str, digests: &Digests) -> Result<Self, AuditError> {
+    pub fn start(
+        recording: &Recording,
+        limit: usize,
+        run: String,
+        principal: &str,
+        digests: &Digests,
+    ) -> Result<Self, AuditError> {
         let (sink, tail) = match &recording.destination {
             Destination::Report => return Ok(Self(None)),
+            Destination::StandardError if crate::platform::errors_are_lost() => {
+                let cause = io::Error::other("it is closed, or /dev/null");
+                return Err(AuditError::Unwritable { destination: ON_STANDARD_ERROR.to_owned(), cause });
+            }
             Destination::StandardError => (Sink::StandardError, None),
             Destination::File(path) => {
-                let error = |cause| AuditError { destination: path.display().to_string(), cause };
+                let error = |cause| AuditError::Unwritable { destination: path.display().to_string(), cause };
                 let mut options = OpenOptions::new();
                 options.append(true).create(true);
                 let file = crate::platform::private(&mut options).open(path).map_err(error)?;
@@ -267,6 +290,7 @@ impl Audit {
             sink,
             format: recording.format,
             subject: Subject { run, principal: principal.to_owned(), digests: digests.clone(), origin: recording.origin.clone() },
+            limit,
             state: Mutex::new(State { torn, ..State::default() }),
         };
         writer.write(Line::RunStarted {
@@ -297,7 +321,7 @@ impl Audit {
     ///
     /// # Errors
     ///
-    /// When the line cannot be written; what was decided must not happen.
+    /// When the line cannot be written, or there is no room for it; what was decided must not happen.
     pub fn decision(&self, record: &DecisionRecord<'_>) -> Result<(), AuditError> {
         let Some(writer) = &self.0 else { return Ok(()) };
         let none = [].as_slice();
@@ -334,24 +358,39 @@ impl Audit {
 impl Writer {
     fn write(&self, line: Line<'_>) -> Result<(), AuditError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let bounded = matches!(line, Line::Decision { .. });
         let ends = matches!(line, Line::RunEnded { .. });
-        match self.append(&mut state, line) {
-            Ok(link) => {
-                *state = State { lines: state.lines + 1, last: Some(link), torn: false, closed: ends };
+        let written = self.seal(&state, line).and_then(|(text, link)| {
+            let bytes = state.bytes.saturating_add(text.len());
+            if bounded && bytes > self.limit.saturating_sub(END) {
+                return Ok(None);
+            }
+            // One call for one line, so that several runs may share a file.
+            match &self.sink {
+                Sink::StandardError => io::stderr().write_all(&text)?,
+                Sink::File { file, .. } => (&*file).write_all(&text)?,
+            }
+            Ok(Some(State { lines: state.lines + 1, bytes, last: Some(link), torn: false, closed: ends }))
+        });
+        match written {
+            Ok(Some(next)) => {
+                *state = next;
                 Ok(())
             }
+            Ok(None) => Err(AuditError::Full(self.limit)),
             Err(cause) => {
                 state.closed = true;
                 let destination = match &self.sink {
-                    Sink::StandardError => "on standard error".to_owned(),
+                    Sink::StandardError => ON_STANDARD_ERROR.to_owned(),
                     Sink::File { path, .. } => path.display().to_string(),
                 };
-                Err(AuditError { destination, cause })
+                Err(AuditError::Unwritable { destination, cause })
             }
         }
     }
 
-    fn append(&self, state: &mut State, line: Line<'_>) -> io::Result<Link> {
+    /// The line as it is to be written, and its hash.
+    fn seal(&self, state: &State, line: Line<'_>) -> io::Result<(Vec<u8>, Link)> {
         if state.closed {
             return Err(io::Error::other("it is closed"));
         }
@@ -364,11 +403,40 @@ impl Writer {
         if state.torn {
             text.insert(0, b'\n');
         }
-        // One call for one line, so that several runs may share a file.
-        match &self.sink {
-            Sink::StandardError => io::stderr().write_all(&text)?,
-            Sink::File { file, .. } => (&*file).write_all(&text)?,
+        Ok((text, link))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As much as it likes, of what it may not even do.
+    // Threat: T-AUDIT-10
+    #[test]
+    fn denials_without_end_do_not_fill_the_disk() {
+        const LIMIT: usize = 100_000;
+        let dir = tempfile::tempdir().unwrap();
+        let denied = Decision { allowed: false, reason: Reason::NotPermitted };
+        let record = DecisionRecord {
+            action: Action::Stat,
+            kind: EntityType::File,
+            id: &"\u{1}".repeat(500),
+            facts: &Facts::None,
+            asked: "/x",
+            decision: &denied,
+        };
+        for format in [Format::Rex, Format::Ocsf] {
+            let path = dir.path().join(format!("{format:?}"));
+            let recording = Recording { destination: Destination::File(path.clone()), format, ..Recording::default() };
+            let audit = Audit::start(&recording, LIMIT, "run".to_owned(), &"x".repeat(256), &Digests::default()).unwrap();
+            let refused = (0..1000).find_map(|_| audit.decision(&record).err()).unwrap();
+            assert!(matches!(refused, AuditError::Full(LIMIT)), "{refused}");
+            audit.ended("limit", 4).unwrap();
+            let written = std::fs::read_to_string(&path).unwrap();
+            assert!(written.len() <= LIMIT && written.len() > LIMIT / 2, "{}", written.len());
+            assert!(written.lines().last().unwrap().contains("run_ended"), "{written}");
+            assert!(verify(written.as_bytes(), &[]).unwrap().is_sound());
         }
-        Ok(link)
     }
 }

@@ -317,7 +317,7 @@ mod tests {
         let mut heads = Vec::new();
         for (at, run) in order.iter().enumerate() {
             let Some(audit) = runs.get(run) else {
-                let audit = Audit::start(&recording, format!("run {run}"), "root", &Digests::default()).unwrap();
+                let audit = Audit::start(&recording, usize::MAX, format!("run {run}"), "root", &Digests::default()).unwrap();
                 runs.insert(*run, audit);
                 continue;
             };
@@ -402,7 +402,7 @@ mod tests {
             let path = dir.path().join("record");
             std::fs::write(&path, &half).unwrap();
             let recording = Recording { destination: Destination::File(path.clone()), format, ..Recording::default() };
-            let audit = Audit::start(&recording, "run".to_owned(), "root", &Digests::default()).unwrap();
+            let audit = Audit::start(&recording, usize::MAX, "run".to_owned(), "root", &Digests::default()).unwrap();
             audit.ended("finished", 0).unwrap();
             let behind = std::fs::read(&path).unwrap().split_off(half.len());
             assert_eq!(kinds(&[before.concat(), behind.clone()]), []);
@@ -441,7 +441,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("record");
         let recording = Recording { destination: Destination::File(path.clone()), ..Recording::default() };
-        let audit = Audit::start(&recording, "run".to_owned(), "root", &Digests::default()).unwrap();
+        let audit = Audit::start(&recording, usize::MAX, "run".to_owned(), "root", &Digests::default()).unwrap();
         audit.ended("limit", 4).unwrap();
         audit.clone().ended("limit", 4).unwrap_err();
         assert_eq!(std::fs::read(&path).unwrap().split(|byte| *byte == b'\n').count(), lines.len() + 1);

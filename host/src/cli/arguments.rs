@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::audit::AuditCommand;
 use super::ssm::SsmCommand;
@@ -117,8 +118,11 @@ pub(super) struct LimitArguments {
     #[arg(long, value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     max_call_bytes: usize,
     /// Files and directories that are open at one time
-    #[arg(long, value_name = "COUNT", default_value = "256", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "COUNT", default_value = "256", value_parser = handles)]
     max_handles: u32,
+    /// What the run adds to the decision record
+    #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = record_bytes)]
+    max_record: usize,
 }
 
 impl LimitArguments {
@@ -130,6 +134,7 @@ impl LimitArguments {
             call_bytes: self.max_call_bytes,
             handles: usize::try_from(self.max_handles).unwrap_or(usize::MAX),
             output: self.max_output,
+            record: self.max_record,
         }
     }
 }
@@ -152,6 +157,27 @@ pub(super) enum Format {
     PrettyJson,
     /// The script's result on standard output; its log and errors on standard error
     Human,
+}
+
+impl Arguments {
+    /// The same, if no two inputs are to come from standard input: only the first would get it.
+    pub(super) fn checked(self) -> Result<Self, clap::Error> {
+        let input = match &self.command {
+            None => &self.run.input,
+            Some(Command::Check(check)) => &check.input,
+            Some(Command::Audit(_) | Command::Ssm(_)) => return Ok(self),
+        };
+        let files = [("-s", &input.script_file), ("-p", &input.policy_file), ("-a", &input.script_arguments_file)];
+        let from_standard_input = |(option, file): (&str, &Option<PathBuf>)| {
+            file.as_ref().filter(|file| file.as_os_str() == "-").map(|_| format!("{option} -"))
+        };
+        let readers: Vec<_> = files.into_iter().filter_map(from_standard_input).collect();
+        if readers.len() < 2 {
+            return Ok(self);
+        }
+        let message = format!("standard input can be read once only, and not for {}", readers.join(" and "));
+        Err(Self::command().error(ErrorKind::ArgumentConflict, message))
+    }
 }
 
 impl RunArguments {
@@ -205,7 +231,7 @@ fn count(text: &str) -> Result<u64, String> {
         "G" => 1_000_000_000,
         _ => return Err(format!("{unit:?} is no unit of fuel: use k, M or G")),
     };
-    number.checked_mul(factor).filter(|units| *units > 0).ok_or_else(|| "it is more than nothing, and fits".to_owned())
+    number.checked_mul(factor).filter(|units| *units > 0).ok_or_else(|| format!("write a number from 1 to {}", u64::MAX))
 }
 
 fn bytes(text: &str) -> Result<usize, String> {
@@ -218,7 +244,12 @@ fn bytes(text: &str) -> Result<usize, String> {
         _ => return Err(format!("{unit:?} is no unit of memory: use KiB, MiB or GiB")),
     };
     let bytes = number.checked_mul(factor).and_then(|bytes| usize::try_from(bytes).ok());
-    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "it is more than nothing, and fits".to_owned())
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| format!("write a number of bytes from 1 to {}", usize::MAX))
+}
+
+fn handles(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=100_000).contains(number));
+    number.ok_or_else(|| "write a whole number from 1 to 100000".to_owned())
 }
 
 fn output_bytes(text: &str) -> Result<usize, String> {
@@ -230,10 +261,17 @@ fn output_bytes(text: &str) -> Result<usize, String> {
     }
 }
 
+fn record_bytes(text: &str) -> Result<usize, String> {
+    /// Below this the first line and the last would not fit, nor any between them.
+    const MIN_RECORD: usize = 16 << 10;
+    match bytes(text)? {
+        bytes if bytes < MIN_RECORD => Err(format!("a decision record needs at least {MIN_RECORD} bytes")),
+        bytes => Ok(bytes),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -21,6 +21,11 @@ pub(super) enum InputError {
     NotUtf8 { what: &'static str, path: PathBuf, position: usize },
     #[error("the {what} {path} has more than {limit} bytes")]
     TooLarge { what: &'static str, path: PathBuf, limit: usize },
+    #[error(
+        "the arguments in {path} are not valid: {cause}; an argument file has the form {{\"name\": {{\"stringValue\": \"x\"}}}}, and plain JSON \
+         is for --args-json"
+    )]
+    ArgumentFile { path: PathBuf, cause: serde_json::Error },
     #[error("the arguments {origin} are not valid: {cause}")]
     Arguments { origin: String, cause: serde_json::Error },
     #[error("the argument `{0}` is given twice")]
@@ -54,6 +59,16 @@ impl InputArguments {
         }
     }
 
+    /// Where the script is from.
+    pub(super) fn origin(&self) -> String {
+        match (&self.script_env, &self.script_file) {
+            (Some(name), _) => format!("in the environment variable {name}"),
+            (None, Some(path)) if path.as_os_str() == "-" => "on standard input".to_owned(),
+            (None, Some(path)) => path.display().to_string(),
+            (None, None) => "of --script".to_owned(),
+        }
+    }
+
     pub(super) fn policy(&self) -> Result<String, InputError> {
         let path = self.policy_file.as_deref().ok_or(InputError::NoPolicy)?;
         let text = read("policy", path, MAX_POLICY_BYTES)?;
@@ -78,9 +93,7 @@ impl InputArguments {
         };
         if let Some(path) = &self.script_arguments_file {
             let text = read("argument file", path, MAX_ARGUMENT_BYTES)?;
-            let members =
-                tagged(&text).map_err(|cause| InputError::Arguments { origin: format!("in {}", path.display()), cause })?;
-            for (name, value) in members {
+            for (name, value) in tagged(&text).map_err(|cause| InputError::ArgumentFile { path: path.clone(), cause })? {
                 add(name, value)?;
             }
         }

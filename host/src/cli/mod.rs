@@ -8,7 +8,8 @@ mod run;
 mod show;
 mod ssm;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use anyhow::Context as _;
+use clap::Parser as _;
 
 pub use arguments::Arguments;
 use arguments::Command;
@@ -23,7 +24,7 @@ use crate::report::Report;
 pub fn main() -> anyhow::Result<u8> {
     // The arguments nearly always are those of a run.
     let loading = run::Loading::start();
-    let arguments = match Arguments::command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)) {
+    let arguments = match Arguments::try_parse().and_then(Arguments::checked) {
         Ok(arguments) => arguments,
         // Clap shows help on standard output with code 0, and mistakes on standard error with code 2.
         Err(error) => {
@@ -38,6 +39,6 @@ pub fn main() -> anyhow::Result<u8> {
         Some(Command::Audit(ref command)) => return audit::audit(command),
         Some(Command::Ssm(ref command)) => return ssm::ssm(command),
     };
-    show::show(&report, style)?;
+    show::show(&report, style).context("the report could not be written to standard output")?;
     Ok(report.exit_code())
 }

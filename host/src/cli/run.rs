@@ -1,8 +1,9 @@
 //! `rex-runner -s … -p …`
 
 use std::io;
+use std::iter::successors;
 use std::panic::catch_unwind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -13,7 +14,7 @@ use crate::limits::Limits;
 use crate::platform;
 use crate::policy::Policy;
 use crate::report::{Outcome, Report};
-use crate::run::{Control, Job, REDACTION_DICTIONARY, Runner, RunnerError};
+use crate::run::{Control, Job, Runner, RunnerError};
 
 /// The sandbox, which a thread loads while arguments and policy are read: either takes some milliseconds.
 pub(super) struct Loading(io::Result<JoinHandle<Result<Runner, RunnerError>>>);
@@ -39,11 +40,8 @@ pub(super) fn run(arguments: &RunArguments, loading: Loading) -> Report {
     let control = Control::new().when_ready(|interrupter| drop(ctrlc::set_handler(move || interrupter.interrupt())));
     let limits = arguments.limits.limits();
     let output = limits.output;
-    match prepare(loading, &arguments.input, limits, arguments.recording()) {
-        Ok((runner, job)) => {
-            let job = Job { redaction_dictionary: arguments.redaction_dictionary.clone(), harden: !arguments.no_harden, ..job };
-            runner.run(job, control)
-        }
+    match prepare(loading, &arguments.input, limits, arguments.recording(), &arguments.redaction_dictionary) {
+        Ok((runner, job)) => runner.run(Job { harden: !arguments.no_harden, ..job }, control),
         Err(outcome) => Report::unstarted(outcome, output),
     }
 }
@@ -54,6 +52,7 @@ pub(super) fn prepare(
     input: &InputArguments,
     limits: Limits,
     audit: Recording,
+    dictionary: &str,
 ) -> Result<(Runner, Job), Outcome> {
     let rejected = |error: InputError| match error.is_excess() {
         true => Outcome::Limit(error.to_string()),
@@ -62,35 +61,42 @@ pub(super) fn prepare(
     let text = input.policy().map_err(rejected)?;
     let script = input.script().map_err(rejected)?;
     let arguments = input.arguments().map_err(rejected)?;
-    let policy = catch_unwind(|| Policy::parse_guarding(&text, own_files(&audit.destination)))
+    let policy = catch_unwind(|| Policy::parse_guarding(&text, own_files(&audit.destination, dictionary)))
         .map_err(|_| Outcome::HostFailed("the policy could not be read; this is a fault of the host".to_owned()))?
         .map_err(|error| Outcome::Invalid(format!("the policy {} is not valid: {error}", input.policy_name())))?;
     Ok((
         loading.end()?,
         Job {
             script,
+            origin: input.origin(),
             arguments,
             policy: Arc::new(policy),
             limits,
             audit,
-            redaction_dictionary: REDACTION_DICTIONARY.to_owned(),
+            redaction_dictionary: dictionary.to_owned(),
             harden: false,
         },
     ))
 }
 
-/// This program's file and the decision record, under their canonical paths.
-fn own_files(audit: &Destination) -> Vec<String> {
-    let record = match audit {
-        Destination::File(path) => path.canonicalize().ok().or_else(|| {
-            // It is made when the run begins.
-            let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            Some(above.canonicalize().ok()?.join(path.file_name()?))
-        }),
-        Destination::Report | Destination::StandardError => None,
+/// This program's file, the decision record and the dictionary of what is not redacted, under their canonical paths.
+fn own_files(audit: &Destination, dictionary: &str) -> Vec<String> {
+    let program = std::env::current_exe().ok();
+    let record = if let Destination::File(path) = audit { Some(path.clone()) } else { None };
+    let files = [program, record, Some(dictionary.into())].into_iter().flatten();
+    files.flat_map(|path| way_to(&path)).filter_map(|path| path.into_os_string().into_string().ok()).collect()
+}
+
+/// The canonical paths of a file and of the links that lead to it one after the other, whether it is there or not.
+fn way_to(path: &Path) -> Vec<PathBuf> {
+    /// As many as the kernel follows.
+    const MAX_LINKS: usize = 40;
+    let canonical = |path: &Path| {
+        let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(above.canonicalize().ok()?.join(path.file_name()?))
     };
-    let program = std::env::current_exe().and_then(|path| path.canonicalize()).ok();
-    [program, record].into_iter().flatten().filter_map(|path| path.into_os_string().into_string().ok()).collect()
+    let next = |link: &PathBuf| canonical(&link.parent()?.join(link.read_link().ok()?));
+    successors(canonical(path), next).take(MAX_LINKS).collect()
 }
 
 impl RunArguments {

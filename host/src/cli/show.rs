@@ -125,12 +125,15 @@ fn write_verdict(report: &Report, verbose: bool, errors: &mut impl Write) -> io:
 pub(super) fn printable(text: &str) -> String {
     let show = |character: char| match character {
         '\n' | '\t' => character.to_string(),
-        _ if character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
-            character.escape_unicode().to_string()
-        }
+        _ if character.is_control() || changes_direction(character) => character.escape_unicode().to_string(),
         _ => character.to_string(),
     };
     text.chars().map(show).collect()
+}
+
+/// What Unicode calls `Bidi_Control`.
+const fn changes_direction(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -141,5 +144,8 @@ mod tests {
     #[test]
     fn a_terminal_gets_nothing_to_obey() {
         assert_eq!(printable("a\u{1b}[31m\tb\n\u{202e}c\r"), "a\\u{1b}[31m\tb\n\\u{202e}c\\u{d}");
+        for mark in "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".chars() {
+            assert!(printable(&mark.to_string()).is_ascii(), "{mark:?}");
+        }
     }
 }

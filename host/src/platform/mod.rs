@@ -16,8 +16,8 @@ use std::io;
 
 pub use path::{AbsolutePath, InvalidPath, Name, is_in, parent};
 pub use system::{
-    Destination, EXECUTES_IN_PLACE, FileSystem, Object, Reader, Rights, Vacancy, group_of_name, harden, name_of_group,
-    name_of_user, prepare_process, private, publish_executable, run_shell_script, user_of_name,
+    Destination, EXECUTES_IN_PLACE, FileSystem, Object, Reader, Rights, Vacancy, errors_are_lost, group_of_name, harden,
+    name_of_group, name_of_user, prepare_process, private, publish_executable, run_shell_script, user_of_name,
 };
 
 use crate::limits::Stop;

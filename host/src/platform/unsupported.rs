@@ -279,6 +279,12 @@ impl Seek for Reader {
 /// Nothing to prepare.
 pub const fn prepare_process() {}
 
+/// Nobody knows.
+#[must_use]
+pub const fn errors_are_lost() -> bool {
+    false
+}
+
 /// The directory's own protection is what there is.
 pub const fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options

@@ -354,7 +354,9 @@ fn guards() -> String {
         let mut paths: Vec<_> = paths.iter().map(|path| code(path)).collect();
         match *name {
             "ssh" => paths.push("every directory `.ssh`".to_owned()),
-            "rex" => paths.push("the file of `rex-runner` itself, and the decision record".to_owned()),
+            "rex" => paths.push(
+                "the file of `rex-runner` itself, the decision record, and the dictionary of `--redaction-dictionary`".to_owned(),
+            ),
             _ => {}
         }
         writeln!(table, "| `{name}` | {} |", paths.join(", ")).unwrap();

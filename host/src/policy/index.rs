@@ -27,7 +27,7 @@ pub(super) struct Index {
     actions: HashMap<Action, Entity>,
     /// What the statements are called, where they have an `@id`.
     names: HashMap<PolicyId, String>,
-    /// The special file systems that a statement names, where it names any.
+    /// The special file systems that a statement permits by name, where there are any.
     special: HashMap<PolicyId, Vec<&'static str>>,
 }
 
@@ -163,12 +163,12 @@ impl Index {
         Some(anchored.filter(move |(_, (_, statements))| permits(statements)).map(|((_, path), _)| path.as_str()))
     }
 
-    /// Whether a statement names a special file system.
+    /// Whether a statement permits something in a special file system by name.
     pub(super) fn names_any_special(&self) -> bool {
         !self.special.is_empty()
     }
 
-    /// Whether a statement names this special file system.
+    /// Whether a statement permits something in this special file system by name.
     pub(super) fn names_special(&self, id: &PolicyId, root: &str) -> bool {
         self.special.get(id).is_some_and(|named| named.contains(&root))
     }

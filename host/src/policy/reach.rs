@@ -24,7 +24,7 @@ pub struct Reach {
     pub reading: Places,
     /// Where anything can be made, written, moved or removed. A thing is made and removed in the directory that it is in.
     pub changing: Places,
-    /// Whether it names a special file system.
+    /// Whether it permits something in a special file system by name.
     pub special: bool,
 }
 
@@ -80,6 +80,16 @@ mod tests {
         assert_eq!(reach.actions, BTreeSet::from([Action::Open, Action::Read, Action::Write]));
         assert_eq!((reach.reading, reach.changing), (below(&["/srv/a"]), below(&["/srv/b", "/srv/b/f"])));
         assert!(!reach.special);
+    }
+
+    /// Or whoever forbids more would be walled in less.
+    // Threat: T-GUEST-10
+    #[test]
+    fn forbidding_a_special_file_system_does_not_open_the_wall() {
+        let policy = r#"permit(principal, action, resource);
+            forbid(principal, action, resource in file_system::Dir::"/proc");
+            forbid(principal, action, resource) when { resource in file_system::Dir::"/sys" };"#;
+        assert!(!Policy::parse(policy).unwrap().reach().special);
     }
 
     /// What a condition says is for Cedar to know.

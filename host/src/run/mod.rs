@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::audit::{Audit, Digests, Recording, digest, hexadecimal};
+use crate::audit::{Audit, AuditError, Digests, Recording, digest, hexadecimal};
 use crate::capability::State;
 use crate::gate::Gate;
 use crate::journal::{Cause, SharedJournal};
@@ -37,6 +37,8 @@ pub struct Runner {
 pub struct Job {
     /// The script's text.
     pub script: String,
+    /// Where it is from, for who is told that there is none.
+    pub origin: String,
     /// A JSON object. Each of its members becomes a variable.
     pub arguments: String,
     /// What the script may do.
@@ -214,15 +216,16 @@ impl Runner {
             return Err(Outcome::Limit(format!("the script has {} bytes, and may have {MAX_SCRIPT_BYTES}", job.script.len())));
         }
         if job.script.trim().is_empty() {
-            return Err(Outcome::Invalid("the script is empty".to_owned()));
+            return Err(Outcome::Invalid(format!("the script {} is empty", job.origin)));
         }
         let dictionary = AbsolutePath::parse(&job.redaction_dictionary)
             .map_err(|error| Outcome::Invalid(format!("the redaction dictionary: {error}")))?;
         let failed = |error: std::io::Error| Outcome::HostFailed(error.to_string());
-        let unrecorded = |error: crate::audit::AuditError| Outcome::Unrecorded(error.to_string());
+        let unrecorded = |error: AuditError| Outcome::Unrecorded(error.to_string());
         // A check decides nothing.
         let recording = if task == Task::Run { &job.audit } else { &Recording::default() };
-        let audit = Audit::start(recording, random_id().map_err(failed)?, &self.principal, digests).map_err(unrecorded)?;
+        let id = random_id().map_err(failed)?;
+        let audit = Audit::start(recording, job.limits.record, id, &self.principal, digests).map_err(unrecorded)?;
         let decider = Decider::new(Arc::clone(&job.policy), &self.principal);
         let gate = Gate::new(decider, self.principal.clone(), journal.clone(), audit.clone(), clock.clone());
         let state = State::new(gate, journal.clone(), clock.clone(), job.limits.clone(), Arc::clone(&self.files), dictionary);
@@ -329,6 +332,8 @@ fn describe(limit: Limit, limits: Option<&Limits>) -> String {
             "the interpreter gave up, as it does when a value would be larger than any memory (--max-memory)".to_owned()
         }
         (Limit::Call, _) => "a call had more bytes for the host than it may have (--max-call-bytes)".to_owned(),
+        (Limit::Record, Some(limits)) => AuditError::Full(limits.record).to_string(),
+        (Limit::Record, None) => "the run's decision record is full (--max-record)".to_owned(),
         (Limit::Places, _) => "as many scripts run at the same time as may; this one did not start".to_owned(),
         (Limit::Interrupted, _) => "the run was interrupted from outside".to_owned(),
     }

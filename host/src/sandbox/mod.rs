@@ -100,6 +100,8 @@ pub enum Limit {
     Value,
     /// The size of what one call gives to the host.
     Call,
+    /// The size of the run's decision record.
+    Record,
     /// The number of runs at the same time; see [`Sandbox::pooled`].
     Places,
 }
@@ -241,8 +243,10 @@ enum Answered {
 }
 
 fn explain(error: &wasmtime::Error, state: &State) -> Verdict {
-    if let Some(error) = error.downcast_ref::<AuditError>() {
-        return Verdict::Unrecorded(error.to_string());
+    match error.downcast_ref::<AuditError>() {
+        Some(AuditError::Full(_)) => return Verdict::Limit(Limit::Record),
+        Some(error @ AuditError::Unwritable { .. }) => return Verdict::Unrecorded(error.to_string()),
+        None => {}
     }
     match error.downcast_ref::<Stop>() {
         Some(Stop::Deadline) => return Verdict::Limit(Limit::Time),

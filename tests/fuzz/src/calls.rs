@@ -221,7 +221,7 @@ impl Machine {
         let limits = Limits { call_bytes: CALL_BYTES, handles: HANDLES, ..Limits::default() };
         let clock = RunClock::start(Duration::from_millis(if hurried { 3 } else { 2000 }));
         let journal = SharedJournal::default();
-        let audit = Audit::start(&world.recording(), "fuzz".to_owned(), "root", &Digests::default()).unwrap();
+        let audit = Audit::start(&world.recording(), usize::MAX, "fuzz".to_owned(), "root", &Digests::default()).unwrap();
         let gate = Gate::new(Decider::new(world.policy(), "root"), "root".to_owned(), journal.clone(), audit, clock.clone());
         let dictionary = AbsolutePath::parse(&world.dictionary()).unwrap();
         let files = Arc::new(FileSystem::open().unwrap());

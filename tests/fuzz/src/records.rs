@@ -105,7 +105,7 @@ impl Run<'_> {
             format: if self.ocsf { Format::Ocsf } else { Format::Rex },
             origin: Origin::new(self.command.map(str::to_owned), self.instance.map(str::to_owned)),
         };
-        let audit = Audit::start(&recording, "0123456789abcdef".to_owned(), self.principal, &Digests::default()).unwrap();
+        let audit = Audit::start(&recording, usize::MAX, "0123456789abcdef".to_owned(), self.principal, &Digests::default()).unwrap();
         for decided in &self.decisions {
             let facts = decided.destination.map_or(Facts::None, |path| Facts::Destination(path.to_owned()));
             let record = DecisionRecord {

@@ -195,6 +195,7 @@ pub fn run(runner: &Runner, world: &mut World, script: String) -> Value {
         call_bytes: CALL_BYTES,
         handles: 8,
         output: 1 << 20,
+        ..Limits::default()
     };
     let job = Job {
         script,
@@ -202,6 +203,7 @@ pub fn run(runner: &Runner, world: &mut World, script: String) -> Value {
         policy: world.policy(),
         limits,
         audit: world.recording(),
+        origin: "here".to_owned(),
         redaction_dictionary: world.dictionary(),
         harden: false,
     };
@@ -505,6 +507,7 @@ mod tests {
                 policy: std::sync::Arc::clone(&policy),
                 limits: Limits::default(),
                 audit: rex_runner::audit::Recording::default(),
+                origin: "here".to_owned(),
                 redaction_dictionary: "/x".to_owned(),
                 harden: false,
             };

@@ -116,6 +116,7 @@ impl Ground {
             policy: Arc::clone(&self.policy),
             limits: limits(),
             audit: Recording { destination: Destination::File(self.record()), ..Recording::default() },
+            origin: "here".to_owned(),
             redaction_dictionary: REDACTION_DICTIONARY.to_owned(),
             harden: false,
         }

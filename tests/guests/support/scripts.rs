@@ -99,7 +99,7 @@ impl Script {
 
     /// The same for the command, which gets the script on its standard input.
     pub fn options(&self, ground: &Ground) -> Vec<String> {
-        let Limits { timeout, fuel, memory, call_bytes, handles, output } = &self.limits;
+        let Limits { timeout, fuel, memory, call_bytes, handles, output, record } = &self.limits;
         let job = ground.job("");
         let mut options = vec!["-s".to_owned(), "-".to_owned(), "-p".to_owned(), ground.policy_file()];
         let mut option = |name: &str, value: String| options.extend([format!("--{name}"), value]);
@@ -110,6 +110,7 @@ impl Script {
         option("max-call-bytes", call_bytes.to_string());
         option("max-handles", handles.to_string());
         option("max-output", output.to_string());
+        option("max-record", record.to_string());
         if let Destination::File(path) = job.audit.destination {
             option("audit-log", path.display().to_string());
         }

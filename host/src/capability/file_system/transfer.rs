@@ -94,7 +94,7 @@ impl State {
         let to = Asked { kind, path: destination.as_str() };
         let canonical = target.path().to_owned();
         let moving = With(Arc::clone(&object), Facts::Destination(canonical.clone()));
-        let permit = self.gate.permit::<Move, _>(from, moving)?;
+        let permit = self.gate.permit_to::<Move, _>(from, to.path, moving)?;
         let target = match target {
             Located::Missing(vacancy) => {
                 let vacancy = self.makeable(to, vacancy.as_kind(kind))?;
@@ -103,13 +103,13 @@ impl State {
             Located::Found(there) => {
                 let _ = self.gate.permit::<Create, _>(to, Arc::clone(&there))?;
                 if options.contains(MoveFlags::BACKUP) {
-                    return self.move_after_backup(permit, there, destination);
+                    return self.move_after_backup(permit, from, there, destination);
                 }
                 Destination::Over(self.permit_replacing(to, there)?)
             }
         };
         if object.kind() == Kind::Directory {
-            self.permit_moving_tree(object, from.path, &canonical, &mut 0)?;
+            self.permit_moving_tree(object, from.path, (&canonical, to.path), &mut 0)?;
         }
         self.files.rename(permit, target, &self.clock).map_err(|error| about(to.path, error))
     }
@@ -117,6 +117,7 @@ impl State {
     fn move_after_backup(
         &mut self,
         permit: Permit<Move, With<Arc<Object>>>,
+        from: Asked<'_>,
         there: Arc<Object>,
         destination: &AbsolutePath,
     ) -> Answer<()> {
@@ -124,9 +125,7 @@ impl State {
         let backup = AbsolutePath::parse(&format!("{}{BACKUP}", destination.as_str()))?;
         self.move_object(there, Asked { kind, path: destination.as_str() }, &backup, MoveFlags::empty())?;
         let With(object, _) = permit.into_resource();
-        let kind = object.describe().0;
-        let path = object.path().to_owned();
-        self.move_object(object, Asked { kind, path: &path }, destination, MoveFlags::empty())
+        self.move_object(object, from, destination, MoveFlags::empty())
     }
 
     /// Leave to put something else in a thing's place: its content goes, and so does its name.
@@ -136,8 +135,15 @@ impl State {
         Ok(self.gate.permit::<Delete, _>(asked, there)?)
     }
 
-    /// With a directory moves all that is in it, and other statements may hold where it comes to be.
-    fn permit_moving_tree(&mut self, object: Arc<Object>, from: &str, to: &str, count: &mut usize) -> Answer<()> {
+    /// With a directory moves all that is in it, and other statements may hold where it comes to be: a canonical path, and what the caller
+    /// called it.
+    fn permit_moving_tree(
+        &mut self,
+        object: Arc<Object>,
+        from: &str,
+        (canonical, to): (&str, &str),
+        count: &mut usize,
+    ) -> Answer<()> {
         let directory = self.gate.permit::<Open, _>(Asked { kind: Dir, path: from }, object)?.into_resource();
         let listing = self.list(Arc::clone(&directory), from)?;
         if listing.unreadable > 0 {
@@ -152,14 +158,15 @@ impl State {
                 return Err(self.excess(ErrorKind::InvalidArguments, message));
             }
             let name = Name::parse(&entry.name)?;
-            let (from, to) = (format!("{from}/{}", entry.name), format!("{to}/{}", entry.name));
+            let [from, canonical, to] = [from, canonical, to].map(|directory| format!("{directory}/{}", entry.name));
             let Some(child) = self.child(&directory, &name, &from)? else { continue };
             let kind = child.describe().0;
             let asked = Asked { kind, path: &from };
-            let _ = self.gate.permit::<Move, _>(asked, With(Arc::clone(&child), Facts::Destination(to.clone())))?;
-            let _ = self.gate.permit::<Create, _>(Asked { kind, path: &to }, Named(kind, &to))?;
+            let moving = With(Arc::clone(&child), Facts::Destination(canonical.clone()));
+            let _ = self.gate.permit_to::<Move, _>(asked, &to, moving)?;
+            let _ = self.gate.permit::<Create, _>(Asked { kind, path: &to }, Named(kind, &canonical))?;
             if child.kind() == Kind::Directory {
-                self.permit_moving_tree(child, &from, &to, count)?;
+                self.permit_moving_tree(child, &from, (&canonical, &to), count)?;
             }
         }
         Ok(())
@@ -172,7 +179,7 @@ impl State {
         self.permit_parent(&path, &target)?;
         let to = Asked { kind: File, path: path.as_str() };
         let moving = With(object, Facts::Destination(target.path().to_owned()));
-        let permit = self.gate.permit::<Move, _>(Asked { kind, path: existing.as_str() }, moving)?;
+        let permit = self.gate.permit_to::<Move, _>(Asked { kind, path: existing.as_str() }, to.path, moving)?;
         let create = self.permit_new(to, target)?;
         if permit.resource().0.kind() != Kind::File {
             return Err(super::wrong_type(&existing, "a regular file", permit.resource().0.kind()));

@@ -13,7 +13,7 @@ pub use attributes::{group_of_name, name_of_group, name_of_user, user_of_name};
 pub use harden::harden;
 pub use locate::{FileSystem, Object, Vacancy};
 pub(super) use process::user_number;
-pub use process::{EXECUTES_IN_PLACE, prepare_process, private, publish_executable};
+pub use process::{EXECUTES_IN_PLACE, errors_are_lost, prepare_process, private, publish_executable};
 pub use reader::Reader;
 pub use step::run_shell_script;
 pub use transfer::{Destination, Rights};

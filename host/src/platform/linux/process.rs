@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags, fstat};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Embedded code is made executable where the program's image has it.
@@ -21,6 +21,14 @@ pub fn prepare_process() {
 pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     options.mode(0o600).custom_flags(i32::try_from(flags.bits()).unwrap_or_default())
+}
+
+/// Whether what is written to standard error is lost. Where nobody gave the process one, it has `/dev/null` from the start.
+#[must_use]
+pub fn errors_are_lost() -> bool {
+    let null = rustix::fs::makedev(1, 3);
+    fstat(io::stderr())
+        .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice && found.st_rdev == null)
 }
 
 /// Makes a part of this program's own image executable and read-only.
