@@ -290,6 +290,21 @@ mod tests {
         assert!(decide(policy, Request { id: "/etc/x", ..READ }).allowed);
     }
 
+    // Threat: T-POLICY-12
+    #[test]
+    fn a_name_that_is_not_its_own_names_no_statement() {
+        for (first, second, expected) in [
+            ("@id(\"a\")", "@id(\"a\")", "policy1"),
+            ("", "@id(\"policy0\")", "policy1"),
+            ("", "@id(\"\")", "policy1"),
+            ("", "@id(\"policy1\")", "policy1"),
+            ("@id(\"a\")", "@id(\"b\")", "b"),
+        ] {
+            let policy = format!("{first} permit(principal, action, resource);\n{second} forbid(principal, action, resource);");
+            assert_eq!(decide(&policy, READ).reason, Reason::Forbidden(vec![expected.to_owned()]), "{policy}");
+        }
+    }
+
     /// A permit for everything was not meant to be one for the memory of processes and the disks themselves.
     // Threat: T-POLICY-10
     #[test]

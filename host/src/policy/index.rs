@@ -25,7 +25,7 @@ pub(super) struct Index {
     type_names: HashMap<EntityType, EntityTypeName>,
     /// The actions of the schema that was given; a statement can concern no other.
     actions: HashMap<Action, Entity>,
-    /// What the statements are called, where they have an `@id`.
+    /// What the statements are called, where they have an `@id` of their own.
     names: HashMap<PolicyId, String>,
     /// The special file systems that a statement permits by name, where there are any.
     special: HashMap<PolicyId, Vec<&'static str>>,
@@ -99,15 +99,12 @@ impl Index {
             directories: HashMap::new(),
             type_names,
             actions,
-            names: HashMap::new(),
+            names: names(set),
             special: HashMap::new(),
         };
         let members = Members::new(&index.actions, schema_actions);
         let mut anchors = HashMap::new();
         for statement in set.policies() {
-            if let Some(name) = guard::annotation(statement, "id") {
-                index.names.insert(statement.id().clone(), name.to_owned());
-            }
             let special = guard::names(statement);
             if !special.is_empty() {
                 index.special.insert(statement.id().clone(), special);
@@ -237,6 +234,21 @@ impl Members {
         };
         named.iter().filter_map(|named| self.0.get(named)).flatten().copied().collect()
     }
+}
+
+/// The names that tell one statement from all others; without such a one, it goes by its number.
+fn names(set: &PolicySet) -> HashMap<PolicyId, String> {
+    let named = || set.policies().filter_map(|statement| guard::annotation(statement, "id").map(|name| (statement.id(), name)));
+    let mut bearers: HashMap<&str, usize> = HashMap::new();
+    named().for_each(|(_, name)| *bearers.entry(name).or_default() += 1);
+    let is_number_of_another = |name: &str, id: &PolicyId| {
+        let number = PolicyId::new(name);
+        number != *id && set.policy(&number).is_some()
+    };
+    named()
+        .filter(|(id, name)| !name.is_empty() && bearers.get(name) == Some(&1) && !is_number_of_another(name, id))
+        .map(|(id, name)| (id.clone(), name.to_owned()))
+        .collect()
 }
 
 /// The resource in a statement's scope.

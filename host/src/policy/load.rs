@@ -1,12 +1,10 @@
 //! From a policy's text to a policy that can be asked.
 
-use std::collections::HashSet;
-
 use cedar_policy::entities_errors::EntitiesError;
 use cedar_policy::{ParseErrors, Policy as Statement, PolicySet, SchemaError, ValidationMode, ValidationWarning, Validator};
 use miette::Diagnostic;
 
-use super::guard::{self, ANNOTATION, GUARDS, Guards};
+use super::guard::{ANNOTATION, GUARDS, Guards};
 use super::index::Index;
 use super::reach::Reach;
 use super::schema;
@@ -102,10 +100,6 @@ impl Policy {
         if set.is_empty() {
             return Err(PolicyError::Empty);
         }
-        let confusing = confusing_names(text, &set);
-        if !confusing.is_empty() {
-            return Err(PolicyError::Invalid(confusing));
-        }
         let guards = Guards::new(&set, own).map_err(PolicyError::Guard)?;
         let mut validator = Validator::new(schema::part_for(&set)?);
         if !faults(text, &set, &validator).is_empty() {
@@ -143,30 +137,6 @@ fn faults(text: &str, set: &PolicySet, validator: &Validator) -> Vec<Fault> {
         .chain(unreal_paths(set))
         .take(MAX_FAULTS)
         .collect()
-}
-
-/// Statements that go by the name of another or by none: no denial and no line of the record could tell which one it was.
-fn confusing_names(text: &str, set: &PolicySet) -> Vec<Fault> {
-    let mut statements: Vec<_> = set.policies().map(|statement| (statement.id().to_string(), statement)).collect();
-    // As they stand there: `policy10` comes after `policy9`.
-    statements.sort_by(|(one, _), (other, _)| (one.len(), one).cmp(&(other.len(), other)));
-    let (mut names, mut end, mut found) = (HashSet::new(), 0, Vec::new());
-    for (number, statement) in &statements {
-        let source = statement.to_string();
-        let start = text.get(end..).and_then(|rest| rest.find(&source)).map(|offset| end + offset);
-        end = start.map_or(end, |start| start + source.len());
-        let name = guard::annotation(statement, "id").unwrap_or(number);
-        let message = if name.is_empty() {
-            "the statement's @id is empty: give it a name, or leave the annotation out".to_owned()
-        } else if !names.insert(name) {
-            format!("another statement is called {name:?} too: give each an @id of its own")
-        } else {
-            continue;
-        };
-        found.push(Fault { place: start.map(|start| place(text, start)), message });
-    }
-    found.truncate(MAX_FAULTS);
-    found
 }
 
 /// Names that no object ever has: a statement about one would never match, which in a `forbid` would be fatal.
@@ -251,23 +221,6 @@ mod tests {
     fn a_statement_that_can_never_apply_is_refused() {
         let message = error(r#"forbid(principal, action == file_system::Action::"write", resource is file_system::Dir);"#);
         assert!(message.contains("line 1"), "{message}");
-    }
-
-    // Threat: T-POLICY-12
-    #[test]
-    fn a_statement_that_goes_by_the_name_of_another_is_refused() {
-        let statement = "permit(principal, action, resource);";
-        for (text, place) in [
-            (format!("@id(\"a\") {statement}\n@id(\"a\") {statement}"), "line 2, column 1: another statement is called \"a\""),
-            (format!("{statement} @id(\"policy0\")\n{statement}"), "line 1, column 38: another statement is called \"policy0\""),
-            (format!("@id(\"policy1\") {statement} {statement}"), "line 1, column 53: another statement is called \"policy1\""),
-            (format!("{statement}\n\n  @id(\"\") {statement}"), "line 3, column 3: the statement's @id is empty"),
-            (format!("{statement} @id {statement}"), "line 1, column 38: the statement's @id is empty"),
-        ] {
-            let message = error(&text);
-            assert!(message.contains(place), "{text}: {message}");
-        }
-        Policy::parse(&format!("@id(\"policy0\") {statement} @id(\"b\") {statement} {}", statement.repeat(20))).unwrap();
     }
 
     #[test]
