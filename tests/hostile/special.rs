@@ -267,7 +267,7 @@ fn a_listing_tells_what_each_entry_is() {
     let _listener = std::os::unix::net::UnixListener::bind(case.path("in/socket")).unwrap();
     let script = "let all = #{}; for entry in ls(p).values() { all[entry.name] = entry.type().to_string(); } all";
     let ran = with_path(&case, script, &case.path("in"), &permit_in(&case, "in")).expect_code(0);
-    assert_eq!(ran.result(), &json!({"dir": "DIR", "fifo": "FIFO", "file": "FILE", "link": "SYMLINK", "socket": "SOCKET"}));
+    assert_eq!(ran.result(), &json!({"dir": "Dir", "fifo": "Fifo", "file": "File", "link": "Symlink", "socket": "Socket"}));
     let ran = with_path(&case, "ls(p)[\"null\"].type() == EntryType::CHAR_DEVICE", "/dev", PERMIT_ALL).expect_code(0);
     assert_eq!(ran.result(), true);
 }
