@@ -150,14 +150,14 @@ impl Index {
     }
 
     /// Where statements permit this action; nothing where that may be anywhere.
-    pub(super) fn permitted_at(&self, action: Action) -> Option<impl Iterator<Item = &str>> {
+    pub(super) fn permitted_at(&self, action: Action) -> Option<impl Iterator<Item = (EntityType, &str)>> {
         let permits = |statements: &[Statement]| statements.iter().any(|statement| statement.effect() == Effect::Permit);
         let bucket = self.buckets.get(&action);
         if bucket.is_some_and(|bucket| permits(&bucket.anywhere)) {
             return None;
         }
         let anchored = bucket.into_iter().flat_map(|bucket| &bucket.anchored);
-        Some(anchored.filter(move |(_, (_, statements))| permits(statements)).map(|((_, path), _)| path.as_str()))
+        Some(anchored.filter(move |(_, (_, statements))| permits(statements)).map(|((kind, path), _)| (*kind, path.as_str())))
     }
 
     /// Whether a statement permits something in a special file system by name.

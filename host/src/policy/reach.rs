@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::index::Index;
-use super::schema::Action;
+use super::schema::{Action, EntityType};
 use crate::platform::parent;
 
 /// Where something can ever be permitted.
@@ -22,7 +22,7 @@ pub struct Reach {
     pub actions: BTreeSet<Action>,
     /// Where content, or what a directory has in it, can be read.
     pub reading: Places,
-    /// Where anything can be made, written, moved or removed. A thing is made and removed in the directory that it is in.
+    /// Where anything can be made, written, moved or removed.
     pub changing: Places,
     /// Whether it permits something in a special file system by name.
     pub special: bool,
@@ -37,8 +37,8 @@ impl Reach {
     pub(super) fn new(index: &Index) -> Self {
         Self {
             actions: Action::ALL.iter().copied().filter(|action| index.may_permit(*action)).collect(),
-            reading: places(index, READING, |path| vec![path.to_owned()]),
-            changing: places(index, CHANGING, |path| vec![path.to_owned(), parent(path).to_owned()]),
+            reading: places(index, READING, |_, path| vec![path.to_owned()]),
+            changing: places(index, CHANGING, around),
             special: index.names_any_special(),
         }
     }
@@ -50,11 +50,20 @@ impl Reach {
     }
 }
 
-fn places(index: &Index, actions: &[Action], around: impl Fn(&str) -> Vec<String>) -> Places {
+/// What is permitted at a path is done there and in the directory that it is in. A directory of the root is the exception: that it could be
+/// removed or renamed would leave the wall nothing to keep out.
+fn around(kind: EntityType, path: &str) -> Vec<String> {
+    match (kind, parent(path)) {
+        (EntityType::Dir, "/") => vec![path.to_owned()],
+        (_, above) => vec![path.to_owned(), above.to_owned()],
+    }
+}
+
+fn places(index: &Index, actions: &[Action], around: impl Fn(EntityType, &str) -> Vec<String>) -> Places {
     let mut found = BTreeSet::new();
     for action in actions {
         let Some(paths) = index.permitted_at(*action) else { return Places::Everywhere };
-        found.extend(paths.flat_map(&around));
+        found.extend(paths.flat_map(|(kind, path)| around(kind, path)));
     }
     Places::Below(found)
 }
@@ -80,6 +89,16 @@ mod tests {
         assert_eq!(reach.actions, BTreeSet::from([Action::Open, Action::Read, Action::Write]));
         assert_eq!((reach.reading, reach.changing), (below(&["/srv/a"]), below(&["/srv/b", "/srv/b/f"])));
         assert!(!reach.special);
+    }
+
+    /// Or the root, where each of them is made, would be in reach with all below it.
+    // Threat: T-GUEST-10
+    #[test]
+    fn a_permit_for_a_directory_of_the_root_does_not_open_the_root() {
+        let policy = r#"permit(principal, action, resource in file_system::Dir::"/tmp");"#;
+        assert_eq!(Policy::parse(policy).unwrap().reach().changing, below(&["/tmp"]));
+        let policy = r#"permit(principal, action, resource == file_system::File::"/swap");"#;
+        assert_eq!(Policy::parse(policy).unwrap().reach().changing, below(&["/", "/swap"]));
     }
 
     /// Or whoever forbids more would be walled in less.
