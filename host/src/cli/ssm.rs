@@ -131,7 +131,7 @@ fn render_document(arguments: &RenderArguments) -> Result<u8, Problem> {
 fn lint_document(arguments: &LintArguments) -> Result<u8, Problem> {
     let invalid = refused(arguments.output_format, INVALID);
     let text = read("document", &arguments.file, MAX_DOCUMENT_BYTES).map_err(|error| invalid(error.to_string()))?;
-    let findings = lint(&text).map_err(|error| invalid(error.to_string()))?;
+    let findings = lint(&text).map_err(|error| invalid(format!("{}: {error}", arguments.file.display())))?;
     match arguments.output_format {
         Form::Json => {
             #[derive(Serialize)]
