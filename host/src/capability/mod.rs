@@ -9,7 +9,7 @@ mod names;
 
 use std::sync::Arc;
 
-use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
+use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable, ResourceTableError};
 use wasmtime::{ResourceLimiter, Result as CallResult};
 
 pub use file_system::{DirHandle, FileHandle};
@@ -97,7 +97,7 @@ impl State {
             );
             return Err(self.excess(types::ErrorKind::InvalidArguments, message));
         }
-        let handle = self.table.push(object).map_err(|error| Failure::Fatal(error.into()))?;
+        let handle = self.table.push(object)?;
         self.handles += 1;
         Ok(handle)
     }
@@ -151,6 +151,13 @@ impl Failure {
 impl From<Stop> for Failure {
     fn from(stop: Stop) -> Self {
         Self::Fatal(stop.into())
+    }
+}
+
+/// A handle that the guest does not have.
+impl From<ResourceTableError> for Failure {
+    fn from(error: ResourceTableError) -> Self {
+        Self::Fatal(error.into())
     }
 }
 

@@ -255,17 +255,18 @@ fn handles(text: &str) -> Result<u32, String> {
 fn output_bytes(text: &str) -> Result<usize, String> {
     /// Below this the verdict of a run would not fit.
     const MIN_OUTPUT: usize = 4096;
-    match bytes(text)? {
-        bytes if bytes < MIN_OUTPUT => Err(format!("a report needs at least {MIN_OUTPUT} bytes")),
-        bytes => Ok(bytes),
-    }
+    bytes_for("a report", MIN_OUTPUT, text)
 }
 
 fn record_bytes(text: &str) -> Result<usize, String> {
     /// Below this the first line and the last would not fit, nor any between them.
     const MIN_RECORD: usize = 16 << 10;
+    bytes_for("a decision record", MIN_RECORD, text)
+}
+
+fn bytes_for(what: &str, minimum: usize, text: &str) -> Result<usize, String> {
     match bytes(text)? {
-        bytes if bytes < MIN_RECORD => Err(format!("a decision record needs at least {MIN_RECORD} bytes")),
+        bytes if bytes < minimum => Err(format!("{what} needs at least {minimum} bytes")),
         bytes => Ok(bytes),
     }
 }

@@ -138,9 +138,12 @@ pub(super) fn names(statement: &Statement) -> Vec<&'static str> {
 /// The paths and patterns that the resource has to match for what stands under `when`. A comparison counts where it is a condition of
 /// its own: not under a negation, as the condition of an `if`, or as a part of another comparison.
 fn affirmed(statement: &Statement) -> Vec<String> {
+    if !statement.has_non_scope_constraint() {
+        return Vec::new();
+    }
     // Cedar reads a statement a second time to give its parts, and few mention any of this.
     let text = statement.to_string();
-    if !statement.has_non_scope_constraint() || !SPECIAL.iter().any(|root| text.contains(root)) {
+    if !SPECIAL.iter().any(|root| text.contains(root)) {
         return Vec::new();
     }
     // It goes as deep as the statement has operators, and nothing but the text bounds these.

@@ -238,14 +238,16 @@ impl Members {
 
 /// The names that tell one statement from all others; without such a one, it goes by its number.
 fn names(set: &PolicySet) -> HashMap<PolicyId, String> {
-    let named = || set.policies().filter_map(|statement| guard::annotation(statement, "id").map(|name| (statement.id(), name)));
+    let named: Vec<_> =
+        set.policies().filter_map(|statement| Some((statement.id(), guard::annotation(statement, "id")?))).collect();
     let mut bearers: HashMap<&str, usize> = HashMap::new();
-    named().for_each(|(_, name)| *bearers.entry(name).or_default() += 1);
+    named.iter().for_each(|(_, name)| *bearers.entry(name).or_default() += 1);
     let is_number_of_another = |name: &str, id: &PolicyId| {
         let number = PolicyId::new(name);
         number != *id && set.policy(&number).is_some()
     };
-    named()
+    named
+        .into_iter()
         .filter(|(id, name)| !name.is_empty() && bearers.get(name) == Some(&1) && !is_number_of_another(name, id))
         .map(|(id, name)| (id.clone(), name.to_owned()))
         .collect()

@@ -159,24 +159,26 @@ impl State {
     /// An open file, for what is done through its handle. It may have been moved: the policy is asked about where it is.
     fn open_handle(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
         self.called()?;
-        let file = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?;
-        let object = self.files.find_again(file.permit.resource()).map_err(|error| about(file.asked.as_str(), error))?;
-        Ok((file.asked.clone(), object))
+        let file = self.table.get(handle)?;
+        self.where_it_is(&file.permit, &file.asked)
     }
 
     /// The same of a directory.
     fn open_dir_handle(&mut self, handle: &Resource<DirHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
         self.called()?;
-        let directory = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?;
-        let object =
-            self.files.find_again(directory.permit.resource()).map_err(|error| about(directory.asked.as_str(), error))?;
-        Ok((directory.asked.clone(), object))
+        let directory = self.table.get(handle)?;
+        self.where_it_is(&directory.permit, &directory.asked)
+    }
+
+    fn where_it_is(&self, opened: &Permit<Open, Arc<Object>>, asked: &AbsolutePath) -> Answer<(AbsolutePath, Arc<Object>)> {
+        let object = self.files.find_again(opened.resource()).map_err(|error| about(asked.as_str(), error))?;
+        Ok((asked.clone(), object))
     }
 
     /// An open file that was opened for writing.
     fn writable(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
         let open = self.open_handle(handle)?;
-        if !self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?.writable {
+        if !self.table.get(handle)?.writable {
             return Err(Failure::of(ErrorKind::ValidationError, "the file was not opened for writing: set write(true)"));
         }
         Ok(open)
@@ -185,7 +187,7 @@ impl State {
     /// The name stands for another file now, and the handle stands for the name.
     fn stand_for(&mut self, handle: &Resource<FileHandle>, asked: &AbsolutePath, object: Arc<Object>) -> Answer<()> {
         let permit = self.gate.permit::<Open, _>(Asked { kind: File, path: asked.as_str() }, object)?;
-        self.table.get_mut(handle).map_err(|error| Failure::Fatal(error.into()))?.permit = permit;
+        self.table.get_mut(handle)?.permit = permit;
         Ok(())
     }
 
@@ -202,7 +204,7 @@ impl State {
     /// An open file that was opened for reading.
     fn open_to_read(&mut self, handle: &Resource<FileHandle>) -> Answer<(AbsolutePath, Arc<Object>)> {
         let open = self.open_handle(handle)?;
-        if !self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?.readable {
+        if !self.table.get(handle)?.readable {
             return Err(Failure::of(ErrorKind::ValidationError, "the file was not opened for reading: set read(true)"));
         }
         Ok(open)
@@ -211,7 +213,7 @@ impl State {
     /// A permit to read an open file.
     fn readable(&mut self, handle: &Resource<FileHandle>) -> Answer<ReadPermit> {
         let (asked, object) = self.open_to_read(handle)?;
-        let page = self.table.get(handle).map_err(|error| Failure::Fatal(error.into()))?.page;
+        let page = self.table.get(handle)?.page;
         let permit = self.gate.permit::<Read, _>(Asked { kind: File, path: asked.as_str() }, object)?;
         Ok(ReadPermit { permit, asked, page })
     }
@@ -226,6 +228,16 @@ impl State {
         if listing.unreadable > 0 {
             let message = format!("{path:?}: {} entries have names that are not UTF-8 and were left out", listing.unreadable);
             self.journal.lock().log(Level::Warn, 0, message);
+        }
+        Ok(listing)
+    }
+
+    /// Lists a directory that goes as a whole.
+    fn list_whole(&mut self, object: Arc<Object>, path: &str) -> Answer<Listing> {
+        let listing = self.list(object, path)?;
+        if listing.unreadable > 0 {
+            let message = format!("{path:?}: it holds entries that no policy can name");
+            return Err(Failure::of(ErrorKind::UnsupportedOperationError, message));
         }
         Ok(listing)
     }
@@ -246,12 +258,7 @@ impl State {
         path: &AbsolutePath,
         permits: &mut Vec<Permit<Delete, Arc<Object>>>,
     ) -> Answer<()> {
-        let listing = self.list(Arc::clone(&object), path.as_str())?;
-        if listing.unreadable > 0 {
-            let message = format!("{:?}: it holds entries that no policy can name", path.as_str());
-            return Err(Failure::of(ErrorKind::UnsupportedOperationError, message));
-        }
-        for entry in listing.entries {
+        for entry in self.list_whole(Arc::clone(&object), path.as_str())?.entries {
             if permits.len() >= MAX_ENTRIES {
                 return Err(self.excess(
                     ErrorKind::InvalidArguments,
@@ -497,7 +504,7 @@ impl HostFile for State {
     fn read_page(&mut self, handle: Resource<FileHandle>, count: u64) -> Answer<Vec<String>> {
         let permit = self.readable(&handle)?;
         let (lines, end) = text::page(self, &permit, count)?;
-        self.table.get_mut(&handle).map_err(|error| Failure::Fatal(error.into()))?.page = end;
+        self.table.get_mut(&handle)?.page = end;
         Ok(lines)
     }
 
