@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use rex_tests::{Case, PERMIT_ALL, command, eventually, finish, rex_runner};
+use rex_tests::{Case, PERMIT_ALL, command, command_after, eventually, finish};
 use rustix::fs::{FileType, Mode, OFlags, mknodat, open};
 use serde_json::Value;
 
@@ -56,14 +56,10 @@ fn every_decision_has_its_line() {
 fn a_record_on_standard_error_that_is_closed_is_refused() {
     let case = Case::new();
     let policy = case.file("policy", PERMIT_ALL);
-    for errors in ["2>&-", "2>/dev/null"] {
-        let line = format!(
-            "exec '{}' --script 'touch(\"{}\")' -p '{policy}' --audit-log - {errors}",
-            rex_runner().display(),
-            case.path("ran")
-        );
-        let mut shell = std::process::Command::new("sh");
-        let ran = finish(shell.args(["-c", &line]).stdout(std::process::Stdio::piped()).spawn().unwrap()).expect_code(7);
+    let script = format!("touch(\"{}\")", case.path("ran"));
+    for errors in ["exec 2>&-", "exec 2>/dev/null"] {
+        let mut silenced = command_after(errors, &["--script", &script, "-p", &policy, "--audit-log", "-"]);
+        let ran = finish(silenced.spawn().unwrap()).expect_code(7);
         assert!(ran.error().contains("standard error") && !case.exists("ran"), "{ran:?}");
     }
 }
@@ -108,8 +104,7 @@ fn without_a_record_there_is_no_effect() {
 fn the_file_is_for_its_owner_alone() {
     let case = Case::new();
     let (log, policy) = (case.path("log"), case.file("policy", PERMIT_ALL));
-    let line = format!("umask 0; exec '{}' --script 1 -p '{policy}' --audit-log '{log}'", rex_runner().display());
-    let ran = finish(std::process::Command::new("sh").args(["-c", &line]).stdout(std::process::Stdio::piped()).spawn().unwrap());
+    let ran = finish(command_after("umask 0", &["--script", "1", "-p", &policy, "--audit-log", &log]).spawn().unwrap());
     assert_eq!(ran.code, 0);
     assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
 }

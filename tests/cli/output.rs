@@ -1,9 +1,8 @@
 //! What is shown, in each format.
 
 use std::io::Write as _;
-use std::process::Stdio;
 
-use rex_tests::{Case, PERMIT_ALL, command, finish};
+use rex_tests::{Case, PERMIT_ALL, command, command_after, finish};
 use serde_json::Value;
 
 const SCRIPT: &str = "trace(\"t\"); debug(\"d\"); info(\"i\"); warn(\"w\"); error(\"e\"); print(\"p\"); \"out\\nput\"";
@@ -193,13 +192,8 @@ fn help_and_version_to_a_closed_pipe_do_not_panic() {
 fn closed_standard_streams_are_no_error() {
     let case = Case::new();
     let policy = case.file("policy", PERMIT_ALL);
-    let mut shell = std::process::Command::new("sh");
-    let line = format!(
-        "exec '{}' --script 'touch(\"{}\")' -p '{policy}' <&- >&- 2>&-",
-        rex_tests::rex_runner().display(),
-        case.path("ran")
-    );
-    let ran = finish(shell.args(["-c", &line]).stdin(Stdio::null()).spawn().unwrap());
+    let script = format!("touch(\"{}\")", case.path("ran"));
+    let ran = finish(command_after("exec <&- >&- 2>&-", &["--script", &script, "-p", &policy]).spawn().unwrap());
     assert!(ran.code == 0 && case.exists("ran"), "{ran:?}");
 }
 

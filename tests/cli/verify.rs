@@ -1,9 +1,8 @@
 //! `rex-runner audit verify`, and what a record is worth after something went wrong.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
 
-use rex_tests::{Case, PERMIT_ALL, Ran, command, eventually, finish, rex_runner, run};
+use rex_tests::{Case, PERMIT_ALL, Ran, command, command_after, eventually, finish, run};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -159,16 +158,10 @@ fn a_full_disk_ends_the_run_and_the_next_one_goes_on_behind_it() {
     for blocks in 0..6 {
         let case = Case::new();
         let log = case.path("log");
-        let ran = Command::new("sh")
-            .args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")])
-            .arg(rex_runner())
-            .args(creates(&case))
-            .args(["--audit-log", &log])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let ran = finish(ran).expect_code(7);
+        let arguments = creates(&case);
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).chain(["--audit-log", &log]).collect();
+        let mut limited = command_after(&format!("trap '' XFSZ; ulimit -f {blocks}"), &arguments);
+        let ran = finish(limited.spawn().unwrap()).expect_code(7);
         assert!(ran.error().contains("cannot be written: File too large"), "{ran:?}");
         expect_recorded(&case, &log);
         let before = findings(&log);

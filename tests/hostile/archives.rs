@@ -9,7 +9,8 @@ use tar::{Builder, EntryType, Header};
 
 use crate::tools::{SECRET, permit_in};
 
-const EXTRACT: &str = "let d = DirConfig().path(p).build().open(OpenDirOptions().build());
+/// Unpacks `a` in the directory `p` into `out` there.
+pub const EXTRACT: &str = "let d = DirConfig().path(p).build().open(OpenDirOptions().build());
     d.open_file(\"a\", OpenFileOptions().read(true).build())
         .extract_archive(DirConfig().path(p + \"/out\").build().open(OpenDirOptions().build()), ExtractArchiveOptions().build())";
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use rex_tests::{Case, PERMIT_ALL, Ran, command, eventually, finish};
 
+use crate::archives::EXTRACT;
+
 /// Runs a script, and returns with its report the high-water mark of the process's memory in MiB.
 ///
 /// The kernel forgets it with the process. Its standard output is therefore a full pipe: when the record says that the run is over, the
@@ -163,14 +165,7 @@ fn an_archive_with_an_endless_name_stays_small() {
     header.set_cksum();
     std::fs::write(&archive, header.as_bytes()).unwrap();
     std::fs::File::options().write(true).open(&archive).unwrap().set_len(4 << 30).unwrap();
-    let script = format!(
-        "let d = DirConfig().path(\"{}\").build().open(OpenDirOptions().build());
-         let out = DirConfig().path(\"{}\").build().open(OpenDirOptions().build());
-         d.open_file(\"a\", OpenFileOptions().read(true).build()).extract_archive(out, ExtractArchiveOptions().build())",
-        case.path("in"),
-        case.path("in/out")
-    );
-    let (ran, peak) = measured(&case, &script, &["--max-memory", "8MiB"]);
+    let (ran, peak) = measured(&case, EXTRACT, &["--max-memory", "8MiB", "--arg", &format!("p={}", case.path("in"))]);
     assert!(ran.code == 1 && ran.error().contains("takes more room than it may"), "{ran:?}");
     assert!(peak <= 8 + 64, "{peak} MiB");
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use rex_tests::Case;
+use rex_tests::{Case, command_after, finish};
 use serde_json::json;
 
 use crate::tools::{SECRET, denied, permit_in, with_path};
@@ -65,10 +65,8 @@ fn too_many_entries_for_this_process_keep_everything() {
         case.path("in/top/99")
     );
     let (script, policy) = (format!("rm([rm::recursive, rm::force], \"{}\")", case.path("in/top")), case.file("policy", policy));
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", "ulimit -n 256; exec \"$0\" \"$@\""]).arg(rex_tests::rex_runner());
-    command.args(["--script", &script, "-p", &policy]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let ran = rex_tests::finish(command.spawn().unwrap()).expect_code(1);
+    let mut limited = command_after("ulimit -n 256", &["--script", &script, "-p", &policy]);
+    let ran = finish(limited.spawn().unwrap()).expect_code(1);
     assert!(ran.error().contains("Too many open files"), "{ran:?}");
     assert_eq!(std::fs::read_dir(case.path("in/top")).unwrap().count(), 300);
 }

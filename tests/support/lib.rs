@@ -184,7 +184,19 @@ fn drain(source: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u
 /// The command, not started yet.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(rex_runner());
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("LOG_LEVEL");
+    command.args(arguments);
+    watched(command)
+}
+
+/// The command, not started yet, in the place of a shell that has done something before, such as set a limit.
+pub fn command_after(setup: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{setup}; exec \"$0\" \"$@\"")]).arg(rex_runner()).args(arguments);
+    watched(command)
+}
+
+fn watched(mut command: Command) -> Command {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("LOG_LEVEL");
     command
 }
 
